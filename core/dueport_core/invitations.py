@@ -1,0 +1,105 @@
+"""Invitations: how a customer gets a login, and the ten moves that an invitation can make.
+
+"No invitation yet" is None, as on the screens, where it has no badge.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from dueport_core.actors import Actor
+from dueport_core.errors import Conflict, Invalid
+
+DEFAULT_EXPIRY_DAYS: Final = 7
+MAX_EXPIRY_DAYS: Final = 30
+
+
+class InvitationState(StrEnum):
+    """The badge on the Customers Dashboard."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+_S = InvitationState
+
+LEGAL_MOVES: Final[dict[tuple[InvitationState | None, InvitationState], frozenset[Actor]]] = {
+    (None, _S.PENDING): frozenset({Actor.OPERATOR}),
+    # Resend: a new token, and the old ones are void.
+    (_S.PENDING, _S.PENDING): frozenset({Actor.OPERATOR}),
+    (_S.PENDING, _S.ACCEPTED): frozenset({Actor.CUSTOMER}),
+    (_S.PENDING, _S.DECLINED): frozenset({Actor.CUSTOMER}),
+    (_S.PENDING, _S.EXPIRED): frozenset({Actor.SCHEDULER}),
+    # The system revokes when the ERP's e-mail address for the account has changed.
+    (_S.PENDING, _S.REVOKED): frozenset({Actor.OPERATOR, Actor.SYSTEM}),
+    (_S.EXPIRED, _S.PENDING): frozenset({Actor.OPERATOR}),
+    (_S.DECLINED, _S.PENDING): frozenset({Actor.OPERATOR}),
+    (_S.REVOKED, _S.PENDING): frozenset({Actor.OPERATOR}),
+    # Disabling a login; its sessions die with it.
+    (_S.ACCEPTED, _S.REVOKED): frozenset({Actor.OPERATOR}),
+}
+"""Every legal move with those who may cause it; the other 26 of the 36 pairs are refused."""
+
+_REFUSALS: Final[dict[InvitationState | None, str]] = {
+    None: "This customer has not been invited yet; invite first.",
+    _S.PENDING: "This invitation is pending and waits for the customer.",
+    _S.ACCEPTED: "This customer has accepted and already has a login.",
+    _S.DECLINED: "The customer has declined this invitation; only an operator can invite again.",
+    _S.EXPIRED: "This invitation has expired; an operator can send a new one.",
+    _S.REVOKED: "This invitation has been revoked; an operator can send a new one.",
+}
+
+
+class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+    """One invitation to one address for one account.
+
+    ``delivery`` names the plugin that carries it (a link, or generated credentials). The secret
+    itself is never part of the value; storage keeps its SHA-256.
+    """
+
+    invitation_id: str
+    account_no: str
+    email: str
+    state: InvitationState
+    delivery: str
+    created_at: datetime
+    expires_at: datetime
+    campaign_id: str | None = None
+    answered_at: datetime | None = None
+    resends: int = 0
+    version: int = 1
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether its token still opens the registration; the expiry instant itself is late."""
+        return self.state is InvitationState.PENDING and now < self.expires_at
+
+
+def transition(
+    state: InvitationState | None,
+    to: InvitationState | None,
+    actor: Actor,
+    *,
+    confirmed: bool = False,
+) -> InvitationState:
+    """Return the new state, or raise ``Conflict`` that names the present one.
+
+    Inviting somebody who has declined needs ``confirmed``: a person has seen the refusal and
+    invites nevertheless.
+    """
+    if to is None or actor not in LEGAL_MOVES.get((state, to), frozenset()):
+        raise Conflict(_REFUSALS[state])
+    if state is InvitationState.DECLINED and not confirmed:
+        raise Conflict("This customer has declined; confirm that you want to invite again.")
+    return to
+
+
+def expiry(now: datetime, days: int = DEFAULT_EXPIRY_DAYS) -> datetime:
+    """Return when an invitation sent now expires; between 1 and 30 days later."""
+    if not 1 <= days <= MAX_EXPIRY_DAYS:
+        raise Invalid(f"An invitation lives for 1 to {MAX_EXPIRY_DAYS} days, not {days}.")
+    return now + timedelta(days=days)
