@@ -1,0 +1,108 @@
+"""The invitation suites catch what they are there to catch."""
+
+import inspect
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dueport_ports import (
+    CredentialGenerator,
+    CredentialRequest,
+    InviteContent,
+    InviteDelivery,
+    InviteRequest,
+    Issued,
+    Skipped,
+    UsernameSource,
+)
+from dueport_ports.testing.invites import CredentialGeneratorContract, InviteDeliveryContract
+
+
+class _LastFour(CredentialGenerator):
+    """The classic mistake: a password out of the customer's phone number."""
+
+    def issue(self, request: CredentialRequest) -> Issued | Skipped:
+        return Issued(username=request.email, secret=request.account.contacts[0].phone[-4:])
+
+
+class _Nosy(InviteDelivery):
+    """Asks the network while it prepares, takes any address, and forgets its templates."""
+
+    def prepare(self, request: InviteRequest) -> InviteContent | Skipped:
+        socket.socket().connect(("127.0.0.1", 9))
+        return InviteContent(template="nothing", values={})
+
+    def templates_folder(self) -> Path:
+        return Path(__file__).parent
+
+
+class _Forgetful(InviteDelivery):
+    """Answers differently each time, and sends to whatever is in the field."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+
+    def prepare(self, request: InviteRequest) -> InviteContent | Skipped:
+        self._calls += 1
+        if self._calls % 2:
+            return InviteContent(template="nothing", values={})
+        return Skipped(reason="no", field="")
+
+    def templates_folder(self) -> Path:
+        return Path(__file__).parent
+
+
+def verdict(test: Callable[..., Any], **arguments: Any) -> str:
+    """Run one test of a suite by hand; ``passes`` or the failure's class."""
+    wanted = inspect.signature(test).parameters
+    given = {name: value for name, value in arguments.items() if name in wanted}
+    try:
+        test(None, **given)
+    except (AssertionError, OSError) as failure:
+        return type(failure).__name__
+    return "passes"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_the_password_is_random_long_used_once_and_short_lived",
+        "test_the_password_is_never_made_from_a_field",
+        "test_a_username_that_is_taken_is_skipped_whatever_its_case",
+    ],
+)
+def test_a_password_from_a_field_is_caught(name: str) -> None:
+    test = getattr(CredentialGeneratorContract, name)
+    assert verdict(test, generator=_LastFour(), source=UsernameSource.EMAIL) != "passes"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_asking_again_gives_the_same_kind_of_answer",
+        "test_the_rehearsal_says_what_the_sending_does",
+        "test_an_address_that_is_not_one_address_is_skipped_and_named",
+    ],
+)
+def test_a_delivery_that_changes_its_mind_is_caught(name: str) -> None:
+    test = getattr(InviteDeliveryContract, name)
+    result = verdict(test, delivery=_Forgetful(), source=UsernameSource.EMAIL, email="a@x, b@y")
+    assert result == "AssertionError"
+
+
+def test_a_delivery_that_asks_the_network_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("preparing an invitation must not open a connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    test = InviteDeliveryContract.test_a_complete_account_receives_something
+    assert verdict(test, delivery=_Nosy()) == "AssertionError"
+
+
+@pytest.mark.parametrize("suite", [CredentialGeneratorContract, InviteDeliveryContract])
+def test_the_suites_cannot_be_softened(suite: type) -> None:
+    name = next(name for name in vars(suite) if name.startswith("test_"))
+    with pytest.raises(TypeError, match=name):
+        type("Soft", (suite,), {name: lambda self: None})
