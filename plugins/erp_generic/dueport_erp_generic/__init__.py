@@ -1,0 +1,1 @@
+"""The ERP connector for any system that can export files: one folder, one mapping file."""

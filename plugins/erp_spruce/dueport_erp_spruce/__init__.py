@@ -1,0 +1,1 @@
+"""The ERP connector for ECI Spruce: its CSV set in, its import files out."""
