@@ -1,0 +1,1 @@
+"""E-mail over SMTP: held connections, one honest result per message."""

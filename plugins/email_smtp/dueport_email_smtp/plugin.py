@@ -1,0 +1,15 @@
+"""Registers the SMTP mailer under the name ``email_smtp``."""
+
+from dueport_ports import PluginContext, Registry, hookimpl
+
+from dueport_email_smtp.sender import SmtpEmailSender
+from dueport_email_smtp.settings import SmtpSettings
+
+
+def build(settings: SmtpSettings, context: PluginContext) -> SmtpEmailSender:
+    return SmtpEmailSender(settings, context)
+
+
+@hookimpl
+def register(registry: Registry) -> None:
+    registry.email("email_smtp", SmtpSettings, build)

@@ -1,0 +1,5 @@
+"""Invites a customer with a generated user name and a one-time password."""
+
+from dueport_invite_credentials.generator import OneTimeCredentials
+
+__all__ = ["OneTimeCredentials"]

@@ -1,0 +1,69 @@
+"""The credential delivery: the mail carries a user name and a password that works once.
+
+The platform stores a hash of the password and shows nothing but the change page until it has been
+replaced. This plugin keeps nothing.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from dueport_ports import (
+    CredentialGenerator,
+    CredentialRequest,
+    InviteContent,
+    InviteDelivery,
+    InviteRequest,
+    Skipped,
+    check_email,
+)
+
+from dueport_invite_credentials.generator import OneTimeCredentials
+
+Sentence = Annotated[str, msgspec.Meta(max_length=400)]
+
+
+class CredentialSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The section ``[plugins.invite_credentials]`` of the dealer's configuration."""
+
+    message: Sentence = ""
+    """One or two sentences of the dealer's own, shown above the credentials."""
+
+
+class CredentialDelivery(InviteDelivery):
+    def __init__(
+        self, settings: CredentialSettings, generator: CredentialGenerator | None = None
+    ) -> None:
+        self._settings = settings
+        self._generator = generator or OneTimeCredentials()
+
+    def prepare(self, request: InviteRequest) -> InviteContent | Skipped:
+        if problem := check_email(request.email):
+            return Skipped(reason=problem, field="email")
+        issued = self._generator.issue(
+            CredentialRequest(
+                account=request.account,
+                email=request.email,
+                username_source=request.username_source,
+                taken_usernames=request.taken_usernames,
+            )
+        )
+        if isinstance(issued, Skipped):
+            return issued
+        return InviteContent(
+            template="invite_credentials",
+            values={
+                "account_name": request.account.name,
+                "account_no": request.account.account_no,
+                "message": self._settings.message,
+                "sign_in_url": request.sign_in_url,
+                "decline_url": request.decline_url,
+                "username": issued.username,
+                "one_time_password": issued.secret,
+                "expires_in": f"{issued.expires_after_s // 3600} hours",
+            },
+            credential=issued,
+        )
+
+    def templates_folder(self) -> Path:
+        return Path(__file__).parent / "templates"

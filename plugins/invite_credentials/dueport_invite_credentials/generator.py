@@ -1,0 +1,111 @@
+"""Makes a user name from the customer's record and a one-time password from chance alone.
+
+Whatever is in the record, somebody else knows it; the last four digits of a phone number admit a
+stranger to one of a thousand bulk-invited accounts with a probability of 39 %. So a field may
+become a user name, which is no secret, and never a password.
+"""
+
+import base64
+import re
+import secrets
+
+from dueport_ports import (
+    Account,
+    Contact,
+    CredentialGenerator,
+    CredentialRequest,
+    Issued,
+    Skipped,
+    UsernameSource,
+    check_email,
+)
+
+_SECRET_BYTES = 10
+"""80 bits: sixteen base32 characters."""
+_LIFETIME_S = 72 * 3600
+_USERNAME_BYTES = 5
+
+_FIELD_WORDS = {
+    UsernameSource.EMAIL: "e-mail address",
+    UsernameSource.PHONE: "phone number",
+    UsernameSource.ACCOUNT_NO: "account number",
+    UsernameSource.FIRST_NAME: "first name",
+    UsernameSource.LAST_NAME: "last name",
+    UsernameSource.SHIP_TO_ZIP: "ship-to ZIP code",
+    UsernameSource.RANDOM: "user name",
+}
+
+
+class OneTimeCredentials(CredentialGenerator):
+    """User name from the chosen field, sixteen random characters, 72 hours, changed at once."""
+
+    def issue(self, request: CredentialRequest) -> Issued | Skipped:
+        source = request.username_source
+        taken = frozenset(name.casefold() for name in request.taken_usernames)
+        if source is UsernameSource.RANDOM:
+            username = _random_username(taken)
+        else:
+            username = _field_value(request)
+        words = _FIELD_WORDS[source]
+        if not username:
+            return Skipped(reason=f"no {words} on file; add it in the ERP", field=source.value)
+        if source is UsernameSource.EMAIL and (problem := check_email(username)):
+            return Skipped(reason=problem, field=source.value)
+        if username in taken:
+            reason = f"the user name “{username}” (from the {words}) is already in use"
+            return Skipped(reason=reason, field=source.value)
+        return Issued(
+            username=username,
+            secret=_base32(_SECRET_BYTES),
+            must_change=True,
+            expires_after_s=_LIFETIME_S,
+        )
+
+
+def _field_value(request: CredentialRequest) -> str:
+    """The field as it is compared at sign-in: lower case, numbers without punctuation."""
+    contact = _contact_for(request.account, request.email)
+    match request.username_source:
+        case UsernameSource.EMAIL:
+            value = request.email
+        case UsernameSource.PHONE:
+            value = re.sub(r"[^0-9]", "", contact.phone)[-10:]
+        case UsernameSource.ACCOUNT_NO:
+            value = request.account.account_no
+        case UsernameSource.FIRST_NAME:
+            value = _first_and_last(contact.name)[0]
+        case UsernameSource.LAST_NAME:
+            value = _first_and_last(contact.name)[1]
+        case UsernameSource.SHIP_TO_ZIP:
+            value = re.sub(r"[^0-9]", "", request.account.ship_to_zip)[:5]
+        case _:
+            value = ""
+    return value.strip().lower()
+
+
+def _contact_for(account: Account, email: str) -> Contact:
+    """The contact that the mail goes to, else the primary one, else nobody."""
+    wanted = email.strip().casefold()
+    for contact in account.contacts:
+        if contact.email.strip().casefold() == wanted:
+            return contact
+    return account.primary_contact or Contact()
+
+
+def _first_and_last(name: str) -> tuple[str, str]:
+    """Reads ``Maria Delgado`` and ``Delgado, Maria``; a single word is a first name."""
+    last, comma, first = name.partition(",")
+    words = [*first.split(), *last.split()] if comma else name.split()
+    if not words:
+        return "", ""
+    return words[0], words[-1] if len(words) > 1 else ""
+
+
+def _random_username(taken: frozenset[str]) -> str:
+    while (username := _base32(_USERNAME_BYTES).lower()) in taken:
+        continue
+    return username
+
+
+def _base32(number_of_bytes: int) -> str:
+    return base64.b32encode(secrets.token_bytes(number_of_bytes)).decode("ascii")

@@ -1,0 +1,14 @@
+"""Registers the credential delivery under the name ``invite_credentials``."""
+
+from dueport_ports import PluginContext, Registry, hookimpl
+
+from dueport_invite_credentials.delivery import CredentialDelivery, CredentialSettings
+
+
+def build(settings: CredentialSettings, context: PluginContext) -> CredentialDelivery:
+    return CredentialDelivery(settings)
+
+
+@hookimpl
+def register(registry: Registry) -> None:
+    registry.invite_delivery("invite_credentials", CredentialSettings, build)

@@ -1,0 +1,1 @@
+"""Invites a customer with a personal link to the registration page."""
