@@ -1,0 +1,7 @@
+"""The Stripe plugin passes the contract of every processor, on the real SDK and a real socket."""
+
+from dueport_ports.testing.processor import ProcessorContract
+
+
+class TestStripeProcessor(ProcessorContract):
+    """The `world` fixture is in this folder's conftest."""
