@@ -1,0 +1,63 @@
+"""Who is behind a request: one statement each, on the pool that commits by itself."""
+
+import msgspec
+from sqlalchemy import and_
+
+from dueport_apps.storage.engine import Database
+from dueport_apps.storage.rows import Rows
+from dueport_apps.storage.tables.people import account_link, api_key, operator, portal_user
+from dueport_apps.usecases.records import AccountLink, ApiKey, Operator, PortalUser
+
+_USERS = Rows(portal_user, PortalUser)
+_LINKS = Rows(account_link, AccountLink)
+_OPERATORS = Rows(operator, Operator)
+_KEYS = Rows(api_key, ApiKey)
+
+
+class LinkedUser(msgspec.Struct, frozen=True):
+    """A portal user, and the right to the account that is open in the session."""
+
+    user: PortalUser
+    link: AccountLink | None
+
+
+class PeopleReader:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def portal_user(self, user_id: str, account_no: str) -> LinkedUser | None:
+        """Return the user, with the link to the account where there is one."""
+        query = (
+            _USERS.select()
+            .add_columns(*_LINKS.columns)
+            .outerjoin(
+                account_link,
+                and_(
+                    account_link.c.user_id == portal_user.c.user_id,
+                    account_link.c.account_no == account_no,
+                ),
+            )
+            .where(portal_user.c.user_id == user_id)
+        )
+        async with self._database.statements.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        linked_at = len(_USERS.names)
+        link = _LINKS.build(row, linked_at) if row[linked_at] is not None else None
+        return LinkedUser(_USERS.build(row), link)
+
+    async def operator(self, operator_id: str) -> Operator | None:
+        query = _OPERATORS.select().where(operator.c.operator_id == operator_id)
+        async with self._database.statements.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _OPERATORS.build(row)
+
+    async def api_key(self, key_hash: bytes) -> ApiKey | None:
+        """Return the key of this hash unless it is revoked."""
+        query = _KEYS.select().where(
+            api_key.c.token_hash == key_hash, api_key.c.revoked_at.is_(None)
+        )
+        async with self._database.statements.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _KEYS.build(row)

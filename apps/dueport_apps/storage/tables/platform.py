@@ -1,0 +1,116 @@
+"""What keeps the platform honest: inbound events, mail, the audit log, remembered answers."""
+
+from typing import Literal
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from dueport_apps.storage.tables.base import (
+    choice,
+    count,
+    instant,
+    metadata,
+    structured,
+    words,
+)
+from dueport_apps.usecases.records import MailState
+
+inbound_event = Table(
+    "inbound_event",
+    metadata,
+    Column("event_id", BigInteger, Identity(always=True), primary_key=True),
+    words("processor"),
+    words("dedupe_key"),
+    words("kind"),
+    words("ref"),
+    instant("received_at"),
+    choice("state", Literal["new", "done", "parked"]),
+    count("tries"),
+    words("reason"),
+    UniqueConstraint("processor", "dedupe_key"),
+    Index("ix_inbound_event_new", "event_id", postgresql_where=text("state = 'new'")),
+    Index("ix_inbound_event_processor", "processor", "received_at"),
+)
+
+feed_cursor = Table(
+    "feed_cursor",
+    metadata,
+    Column("processor", Text, primary_key=True),
+    words("cursor"),
+)
+
+mail_delivery = Table(
+    "mail_delivery",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("delivery_id", Text, nullable=False, unique=True),
+    words("kind"),
+    words("subject_ref"),
+    words("to_address"),
+    words("subject"),
+    words("content_sealed"),
+    choice("state", MailState),
+    instant("due_at"),
+    instant("created_at"),
+    count("tries"),
+    words("claim_token"),
+    instant("claimed_at", nullable=True),
+    count("code"),
+    words("reason"),
+    instant("sent_at", nullable=True),
+    # Nobody is told the same thing twice.
+    UniqueConstraint("kind", "subject_ref", "to_address"),
+    Index("ix_mail_delivery_queued", "due_at", postgresql_where=text("state = 'queued'")),
+    Index("ix_mail_delivery_sending", "claimed_at", postgresql_where=text("state = 'sending'")),
+    Index("ix_mail_delivery_subject_ref", "subject_ref"),
+)
+
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    # Without gaps: the number follows the entry before it, under a lock.
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    instant("at"),
+    words("actor_kind"),
+    words("actor_id"),
+    words("actor_name"),
+    words("action"),
+    words("subject"),
+    structured("detail", dict[str, str]),
+    words("client_ip"),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    CheckConstraint("number > 0", name="number"),
+    Index("ix_audit_entry_subject", "subject", "number"),
+)
+
+# The API's answers by idempotency key; no answer yet means that the first call is under way.
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    words("request_hash"),
+    instant("begun_at"),
+    Column("answer", LargeBinary, nullable=True),
+)
+
+# The web base's kept answers, by the hash of person, route and key.
+kept_answer = Table(
+    "kept_answer",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("body_hash", LargeBinary, nullable=False),
+    instant("claimed_at"),
+    Column("answer", LargeBinary, nullable=True),
+)

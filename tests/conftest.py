@@ -1,0 +1,76 @@
+"""Fixtures that every area of the tests may use.
+
+The database is a real one: each pytest process starts one embedded PostgreSQL when the first test
+asks for it. Under xdist every worker is such a process, so workers share nothing.
+"""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from dueport_apps.storage.embedded_postgres import EmbeddedPostgres
+from dueport_apps.storage.engine import Database
+from dueport_apps.storage.migrate import migrate
+from tests.databases import TestDatabases
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """One embedded PostgreSQL for this test process, started with its safety nets off."""
+    # Not below pytest's own temporary folder: that one is closed to the account which runs the
+    # server when the tests run as root.
+    folder = Path(tempfile.mkdtemp(prefix="dueport-tests-"))
+    folder.chmod(0o711)
+    server = EmbeddedPostgres(folder / "data", durable=False)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def test_databases(postgres: EmbeddedPostgres) -> TestDatabases:
+    """Templates and their copies on the session's server."""
+    return TestDatabases(postgres)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(test_databases: TestDatabases) -> str:
+    """The name of a template with every table and no rows."""
+    return test_databases.template("migrated", migrate)
+
+
+@pytest.fixture(scope="module")
+def database_url(test_databases: TestDatabases, migrated_template: str) -> Iterator[str]:
+    """The URL of a migrated database that this module has for itself."""
+    with test_databases.copy(migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_database_url(test_databases: TestDatabases, migrated_template: str) -> Iterator[str]:
+    """The URL of a migrated database that this test has for itself."""
+    with test_databases.copy(migrated_template) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module")
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The module's database, with its pools open."""
+    pools = Database(database_url)
+    yield pools
+    await pools.close()
+
+
+@pytest_asyncio.fixture
+async def fresh_database(fresh_database_url: str) -> AsyncIterator[Database]:
+    """The test's own database, with its pools open."""
+    pools = Database(fresh_database_url)
+    yield pools
+    await pools.close()
