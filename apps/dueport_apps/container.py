@@ -1,0 +1,344 @@
+"""Where everything is put together, and the only place that knows dependency-injector.
+
+The container is synchronous: it makes objects. What must be opened and closed around an event
+loop (connections, HTTP clients, the embedded database) is opened and closed by ``running`` below.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from dependency_injector import containers, providers
+from dueport_ports import (
+    EmailSender,
+    ErpConnector,
+    InviteDelivery,
+    Misconfigured,
+    PaymentMethodKind,
+    PaymentProcessor,
+    PluginContext,
+    SecretBox,
+)
+
+from dueport_apps.adapters.clock import SystemClock
+from dueport_apps.adapters.configured import (
+    ConfiguredDeliveries,
+    ConfiguredErp,
+    ConfiguredProcessors,
+)
+from dueport_apps.adapters.credentials import Argon2Hasher, TotpFactor
+from dueport_apps.adapters.identifiers import SecretTokens, UlidIds
+from dueport_apps.adapters.known_passwords import known_passwords
+from dueport_apps.adapters.mailroom import SealingMailroom
+from dueport_apps.adapters.secret_box import FernetBox
+from dueport_apps.documents.receipts import TypstReceipts
+from dueport_apps.jobs.queue import ProcrastinateQueue, enqueuing_app
+from dueport_apps.mail.renderer import MailRenderer
+from dueport_apps.plugin_loader import PluginCatalog, load_plugins
+from dueport_apps.settings import Settings
+from dueport_apps.storage.engine import Database
+from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
+from dueport_apps.usecases.abandon_payment import AbandonPayment
+from dueport_apps.usecases.accept_invitation import AcceptInvitation
+from dueport_apps.usecases.addresses import PortalAddresses
+from dueport_apps.usecases.api_keys import IssueApiKey, RevokeApiKey
+from dueport_apps.usecases.collect_method import BeginCollect, FinishCollect
+from dueport_apps.usecases.decline_invitation import DeclineInvitation
+from dueport_apps.usecases.expire_invitations import ExpireInvitations
+from dueport_apps.usecases.import_settlements import ImportSettlements
+from dueport_apps.usecases.invite_customer import InviteCustomer
+from dueport_apps.usecases.offer_methods import OfferMethods
+from dueport_apps.usecases.open_invitation import OpenInvitation
+from dueport_apps.usecases.password_rules import PasswordRules
+from dueport_apps.usecases.payment_mails import PaymentMails
+from dueport_apps.usecases.payment_outcomes import PaymentOutcomes
+from dueport_apps.usecases.poll_processors import PollFeed, PollPayments
+from dueport_apps.usecases.post_settlement import MarkPosted, PostSettlement, ResolveSettlement
+from dueport_apps.usecases.process_event import ProcessEvent
+from dueport_apps.usecases.process_leftovers import (
+    ImportAllSettlements,
+    PollEverything,
+    ProcessLeftoverEvents,
+)
+from dueport_apps.usecases.quote_payment import QuotePayment
+from dueport_apps.usecases.receipts import ResendReceipt, ShowReceipt
+from dueport_apps.usecases.receive_webhook import ReceiveWebhook
+from dueport_apps.usecases.refresh_figures import RefreshFigures
+from dueport_apps.usecases.requote_payment import RequotePayment
+from dueport_apps.usecases.request_sync import RequestSync
+from dueport_apps.usecases.resolve_attempts import ResolveAttempts
+from dueport_apps.usecases.send_mail import SendMail
+from dueport_apps.usecases.set_up_operator import AddOperator, SetUpOperator
+from dueport_apps.usecases.show_outstanding import ShowOutstanding
+from dueport_apps.usecases.sign_in import ConfirmSecondFactor, SignInCustomer, SignInOperator
+from dueport_apps.usecases.submit_payment import SubmitPayment
+from dueport_apps.usecases.sync_erp import SyncErp
+
+log = structlog.get_logger(__name__)
+
+
+class Plugins:
+    """The plugins of one deployment, built from its configuration.
+
+    The mailer, the ERP connector and the invitation deliveries must be there; a processor that
+    cannot be built is switched off with its reason, and the portals go on without it.
+    """
+
+    def __init__(self, settings: Settings, catalog: PluginCatalog, box: SecretBox) -> None:
+        self._settings = settings
+        self._box = box
+        self._clock = SystemClock(settings.zone)
+        self.catalog = catalog
+
+    def context(self, name: str) -> PluginContext:
+        folder = self._settings.data_folder / "plugins" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return PluginContext(
+            clock=self._clock,
+            secrets=self._box,
+            dealer=self._settings.dealer_facts,
+            environment=self._settings.config.dealer.environment,
+            data_folder=folder,
+            public_url=self._settings.config.web.base_url,
+        )
+
+    def erp(self) -> ConfiguredErp:
+        name = self._settings.config.erp.plugin
+        connector: ErpConnector = self._build("erp", name)
+        return ConfiguredErp(name, connector)
+
+    def email(self) -> EmailSender:
+        sender: EmailSender = self._build("email", self._settings.config.mail.plugin)
+        return sender
+
+    def deliveries(self) -> ConfiguredDeliveries:
+        current = f"invite_{self._settings.config.policies.invite.delivery}"
+        built: dict[str, InviteDelivery] = {}
+        for name in dict.fromkeys((current, "invite_link", "invite_credentials")):
+            built[name] = self._build("invite_delivery", name)
+        return ConfiguredDeliveries(current, built)
+
+    def processors(self) -> ConfiguredProcessors:
+        built: dict[str, PaymentProcessor] = {}
+        by_method: dict[PaymentMethodKind, str] = {}
+        for method, name in self._settings.processors.items():
+            if name not in built:
+                try:
+                    built[name] = self._build("processor", name)
+                except Misconfigured as error:
+                    self.catalog.offer("processor", name)
+                    log.error("processor switched off", plugin=name, reason=str(error))
+                    self.catalog.switch_off(name, str(error))
+                    continue
+            if method not in built[name].capabilities().methods:
+                raise Misconfigured(f"the plugin {name!r} does not take {method.value} payments")
+            by_method[method] = name
+        return ConfiguredProcessors(built, by_method)
+
+    def _build(self, port: str, name: str) -> Any:
+        section: Mapping[str, Any] = self._settings.config.plugins.get(name, {})
+        return self.catalog.build(port, name, section, self.context(name))
+
+
+def _dealer_name(settings: Settings) -> str:
+    return settings.config.dealer.name
+
+
+def _addresses(settings: Settings) -> PortalAddresses:
+    return PortalAddresses(
+        base_url=settings.config.web.base_url, operator_base_url=settings.operator_base_url
+    )
+
+
+def _renderer(settings: Settings, deliveries: ConfiguredDeliveries) -> MailRenderer:
+    folders = [
+        deliveries.named(name).templates_folder() for name in ("invite_link", "invite_credentials")
+    ]
+    own = settings.config.mail.templates
+    if own:
+        folders.insert(0, settings.folder / own)
+    return MailRenderer(folders, settings.dealer_facts, settings.config.web.base_url)
+
+
+def _mailroom(
+    settings: Settings, renderer: MailRenderer, box: SecretBox, ids: UlidIds, clock: SystemClock
+) -> SealingMailroom:
+    dealer = settings.config.dealer
+    return SealingMailroom(
+        renderer,
+        box,
+        ids,
+        clock,
+        from_address=settings.config.mail.from_address or dealer.reply_to,
+        from_name=dealer.name,
+        reply_to=dealer.reply_to,
+    )
+
+
+def _uow(database: Database, box: SecretBox, settings: Settings) -> SqlUnitOfWorkFactory:
+    app = enqueuing_app()
+    return SqlUnitOfWorkFactory(
+        database.transactions,
+        work=lambda connection: ProcrastinateQueue(connection, app),
+        secrets=box,
+        zone=settings.zone,
+    )
+
+
+def _customer_rules(settings: Settings) -> PasswordRules:
+    return PasswordRules(
+        settings.config.policies.logins.password_min_length,
+        known_passwords(),
+        (settings.config.dealer.name,),
+    )
+
+
+def _operator_rules(settings: Settings) -> PasswordRules:
+    return PasswordRules(
+        settings.config.policies.logins.operator_password_min_length,
+        known_passwords(),
+        (settings.config.dealer.name,),
+    )
+
+
+def _send_mail(
+    uow: SqlUnitOfWorkFactory,
+    sender: EmailSender,
+    mailroom: SealingMailroom,
+    tokens: SecretTokens,
+    clock: SystemClock,
+) -> SendMail:
+    return SendMail(uow, sender, mailroom.unseal, tokens, clock)
+
+
+class Container(containers.DeclarativeContainer):
+    """One deployment's objects. ``settings`` and ``database_url`` come from outside."""
+
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    database_url: providers.Dependency[str] = providers.Dependency(instance_of=str)
+
+    zone = settings.provided.zone
+    policies = settings.provided.config.policies
+    clock = providers.Singleton(SystemClock, zone)
+    ids = providers.Singleton(UlidIds, clock)
+    tokens = providers.Singleton(SecretTokens)
+    hasher = providers.Singleton(Argon2Hasher)
+    box = providers.Singleton(FernetBox, settings.provided.secret_key)
+    # A provider's own `name` hides an attribute of that name, hence the function.
+    dealer_name = providers.Callable(_dealer_name, settings)
+    factor = providers.Singleton(TotpFactor, box, clock, dealer_name)
+    addresses = providers.Singleton(_addresses, settings)
+    customer_rules = providers.Singleton(_customer_rules, settings)
+    operator_rules = providers.Singleton(_operator_rules, settings)
+
+    catalog = providers.Singleton(
+        load_plugins, settings.provided.wanted_plugins, settings.provided.config.extensions
+    )
+    plugins = providers.Singleton(Plugins, settings, catalog, box)
+    erp = providers.Singleton(plugins.provided.erp.call())
+    sender = providers.Singleton(plugins.provided.email.call())
+    deliveries = providers.Singleton(plugins.provided.deliveries.call())
+    processors = providers.Singleton(plugins.provided.processors.call())
+
+    database = providers.Singleton(Database, database_url)
+    uow = providers.Singleton(_uow, database, box, settings)
+    renderer = providers.Singleton(_renderer, settings, deliveries)
+    mailroom = providers.Singleton(_mailroom, settings, renderer, box, ids, clock)
+    mails = providers.Singleton(PaymentMails, addresses, clock, zone)
+    receipt_renderer = providers.Singleton(TypstReceipts, settings.provided.dealer_facts)
+    receipts = providers.Singleton(ShowReceipt, uow, mails, receipt_renderer)
+    resend_receipt = providers.Singleton(ResendReceipt, uow, mails, receipts, mailroom, clock)
+    outcomes = providers.Singleton(PaymentOutcomes, clock, mailroom, mails)
+
+    sync_erp = providers.Singleton(SyncErp, uow, erp, clock, ids)
+    request_sync = providers.Singleton(RequestSync, uow, clock)
+    issue_api_key = providers.Singleton(IssueApiKey, uow, tokens, ids, clock)
+    revoke_api_key = providers.Singleton(RevokeApiKey, uow, clock)
+    refresh_figures = providers.Singleton(RefreshFigures, uow, clock, policies)
+    invite_customer = providers.Singleton(
+        InviteCustomer, uow, deliveries, mailroom, tokens, hasher, ids, clock, policies, addresses
+    )
+    open_invitation = providers.Singleton(OpenInvitation, uow, tokens, clock)
+    accept_invitation = providers.Singleton(
+        AcceptInvitation, uow, tokens, hasher, customer_rules, ids, clock, policies
+    )
+    decline_invitation = providers.Singleton(DeclineInvitation, uow, tokens, clock)
+    expire_invitations = providers.Singleton(ExpireInvitations, uow, clock)
+    sign_in_customer = providers.Singleton(SignInCustomer, uow, hasher, clock)
+    sign_in_operator = providers.Singleton(SignInOperator, uow, hasher, clock)
+    confirm_second_factor = providers.Singleton(ConfirmSecondFactor, uow, factor, tokens, clock)
+    add_operator = providers.Singleton(AddOperator, uow, tokens, ids, clock)
+    set_up_operator = providers.Singleton(
+        SetUpOperator, uow, tokens, hasher, factor, operator_rules, clock
+    )
+    show_outstanding = providers.Singleton(ShowOutstanding, uow, clock, policies)
+    begin_collect = providers.Singleton(BeginCollect, uow, processors, ids, clock)
+    finish_collect = providers.Singleton(FinishCollect, uow, processors, ids, clock)
+    quote_payment = providers.Singleton(QuotePayment, uow, processors, ids, clock, policies)
+    requote_payment = providers.Singleton(RequotePayment, uow, quote_payment, show_outstanding)
+    offer_methods = providers.Singleton(
+        OfferMethods, uow, quote_payment, processors, clock, policies
+    )
+    submit_payment = providers.Singleton(
+        SubmitPayment,
+        uow,
+        processors,
+        erp,
+        quote_payment,
+        outcomes,
+        ids,
+        clock,
+        dealer_name,
+    )
+    resolve_attempts = providers.Singleton(ResolveAttempts, uow, processors, outcomes, clock)
+    receive_webhook = providers.Singleton(ReceiveWebhook, uow, processors, clock)
+    process_event = providers.Singleton(ProcessEvent, uow, processors, outcomes, clock)
+    process_leftovers = providers.Singleton(ProcessLeftoverEvents, uow, process_event, clock)
+    poll_feed = providers.Singleton(PollFeed, uow, processors, clock)
+    poll_payments = providers.Singleton(PollPayments, uow, processors, process_event)
+    poll_everything = providers.Singleton(PollEverything, processors, poll_feed, poll_payments)
+    abandon_payment = providers.Singleton(AbandonPayment, uow, processors, outcomes, clock)
+    import_settlements = providers.Singleton(
+        ImportSettlements, uow, processors, process_event, ids, clock, policies
+    )
+    import_all_settlements = providers.Singleton(
+        ImportAllSettlements, processors, import_settlements
+    )
+    post_settlement = providers.Singleton(PostSettlement, uow, erp, clock, policies, zone)
+    mark_posted = providers.Singleton(MarkPosted, uow, post_settlement, clock)
+    resolve_settlement = providers.Singleton(ResolveSettlement, uow, clock)
+    send_mail = providers.Singleton(_send_mail, uow, sender, mailroom, tokens, clock)
+
+
+def build_container(settings: Settings, database_url: str) -> Container:
+    """Return the deployment's container; nothing is opened yet."""
+    return Container(settings=settings, database_url=database_url)
+
+
+def check_wiring(container: Container) -> None:
+    """Build every plugin once, so that a wrong setting stops the start and not a customer.
+
+    Raises Misconfigured with every problem that was found.
+    """
+    problems: list[str] = []
+    for part in (container.erp, container.sender, container.deliveries, container.processors):
+        try:
+            part()
+        except Misconfigured as error:
+            problems.append(str(error))
+    if problems:
+        raise Misconfigured("\n".join(problems))
+
+
+@asynccontextmanager
+async def running(container: Container) -> AsyncIterator[Container]:
+    """Close what was opened on the way, in reverse order, whatever happens inside."""
+    try:
+        yield container
+    finally:
+        for processor in container.processors().all().values():
+            await processor.close()
+        await container.sender().close()
+        await container.erp().connector.close()
+        await container.database().close()

@@ -1,0 +1,291 @@
+"""One ``dealer.toml`` per deployment: decoded, checked as a whole, and explained when wrong.
+
+Unknown keys are refused, because a misspelt setting that is silently ignored is worse than one
+that stops the start. Every problem is reported at once, each with its place in the file. Secrets
+are references to environment variables or files, never values.
+"""
+
+import difflib
+import ipaddress
+import tomllib
+import zoneinfo
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from dueport_ports import (
+    DealerFacts,
+    Environment,
+    Misconfigured,
+    PaymentMethodKind,
+    Secret,
+    secret_from,
+)
+
+from dueport_apps.usecases.policies import Policies
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether traffic to this host stays on the machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class DealerSection(Section, frozen=True, kw_only=True):
+    name: str
+    reply_to: str
+    time_zone: str = "America/New_York"
+    phone: str = ""
+    address: str = ""
+    brand_color: str = "#0f5257"
+    logo: str = ""
+    """A file beside ``dealer.toml`` (SVG or PNG), or empty for the name as text."""
+    state: str = ""
+    environment: Environment = Environment.SANDBOX
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ValueError("the dealer needs a name")
+        try:
+            zoneinfo.ZoneInfo(self.time_zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(
+                f"{self.time_zone!r} is not a time zone; write one such as America/Chicago"
+            ) from error
+
+
+class DatabaseSection(Section, frozen=True, kw_only=True):
+    url: str | dict[str, str] = "embedded"
+    """``embedded`` starts a private PostgreSQL in the data folder; otherwise a server's URL."""
+
+
+class WebSection(Section, frozen=True, kw_only=True):
+    base_url: str = "http://127.0.0.1:8400"
+    """Where customers reach the portal; links in mails start with it."""
+    operator_base_url: str = ""
+    """Where operators reach theirs, when it has a host name of its own."""
+    host: str = "127.0.0.1"
+    port: int = 8400
+    trusted_proxies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for key in ("base_url", "operator_base_url"):
+            address = getattr(self, key)
+            if not address:
+                continue
+            parts = urlsplit(address)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
+                raise ValueError(
+                    f"{key} is {address!r}; write scheme and host only, such as "
+                    "https://pay.example.com"
+                )
+            if parts.scheme == "http" and not is_loopback(parts.hostname):
+                raise ValueError(f"{key} must use https unless it is on this machine")
+
+    @property
+    def secure(self) -> bool:
+        return self.base_url.startswith("https://")
+
+
+class PluginChoice(Section, frozen=True, kw_only=True):
+    plugin: str
+
+
+class MailSection(Section, frozen=True, kw_only=True):
+    plugin: str = "email_smtp"
+    from_address: str = ""
+    """Empty means the dealer's reply_to."""
+    templates: str = ""
+    """A folder beside ``dealer.toml`` whose templates win over the built-in ones."""
+
+
+class PaymentsSection(Section, frozen=True, kw_only=True):
+    card: str = "pay_stripe"
+    """The processor plugin for cards; empty switches cards off."""
+    ach: str = "pay_ach_plaid"
+
+
+class Extension(Section, frozen=True, kw_only=True):
+    """A third-party plugin that may be loaded: its entry point and the distribution it is in."""
+
+    name: str
+    distribution: str
+    version: str = ""
+    """When given, only exactly this version is loaded."""
+
+
+class DealerConfig(Section, frozen=True, kw_only=True):
+    """The whole file."""
+
+    dealer: DealerSection
+    secret_key: dict[str, str]
+    """Seals what must be kept secret in the database; 32 bytes or more of random text."""
+    erp: PluginChoice = PluginChoice(plugin="erp_generic")
+    database: DatabaseSection = DatabaseSection()
+    web: WebSection = WebSection()
+    mail: MailSection = MailSection()
+    payments: PaymentsSection = PaymentsSection()
+    policies: Policies = Policies()
+    plugins: dict[str, dict[str, Any]] = {}
+    extensions: tuple[Extension, ...] = ()
+    data_folder: str = "data"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The configuration as the application uses it: decoded, with secrets resolved."""
+
+    config: DealerConfig
+    folder: Path
+    """Where ``dealer.toml`` is; relative paths in it start here."""
+    secret_key: Secret
+    database_url: Secret | Literal["embedded"]
+
+    @property
+    def data_folder(self) -> Path:
+        return self.folder / self.config.data_folder
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.config.dealer.time_zone)
+
+    @property
+    def dealer_facts(self) -> DealerFacts:
+        dealer = self.config.dealer
+        return DealerFacts(
+            name=dealer.name,
+            reply_to=dealer.reply_to,
+            phone=dealer.phone,
+            address=dealer.address,
+            time_zone=dealer.time_zone,
+            brand_color=dealer.brand_color,
+        )
+
+    @property
+    def operator_base_url(self) -> str:
+        return self.config.web.operator_base_url or self.config.web.base_url
+
+    @property
+    def processors(self) -> dict[PaymentMethodKind, str]:
+        """Which plugin takes which method; a method without one is not offered."""
+        chosen = {
+            PaymentMethodKind.CARD: self.config.payments.card,
+            PaymentMethodKind.ACH: self.config.payments.ach,
+        }
+        return {method: name for method, name in chosen.items() if name}
+
+    @property
+    def wanted_plugins(self) -> dict[str, frozenset[str]]:
+        """Return the plugins that this configuration needs, each with the ports it needs it for."""
+        wanted: dict[str, set[str]] = {}
+        wanted.setdefault(self.config.erp.plugin, set()).add("erp")
+        wanted.setdefault(self.config.mail.plugin, set()).add("email")
+        wanted.setdefault(f"invite_{self.config.policies.invite.delivery}", set()).add(
+            "invite_delivery"
+        )
+        for name in self.processors.values():
+            wanted.setdefault(name, set()).add("processor")
+        for name in self.config.plugins:
+            wanted.setdefault(name, set())
+        # Links that were mailed before the delivery was switched must go on working.
+        for name in ("invite_link", "invite_credentials"):
+            wanted.setdefault(name, set()).add("invite_delivery")
+        return {name: frozenset(ports) for name, ports in wanted.items()}
+
+
+def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and check a ``dealer.toml``.
+
+    Raises Misconfigured with one line for every missing, unknown or wrong key that can be found.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Misconfigured(f"{path} does not exist; `dueport init` writes one") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path} is not valid TOML: {error}") from error
+    problems = list(_problems(raw, DealerConfig, ""))
+    if problems:
+        raise Misconfigured(f"{path.name} has {len(problems)} problem(s):\n" + "\n".join(problems))
+    config = msgspec.convert(raw, DealerConfig)
+    secrets: dict[str, Secret] = {}
+    references: dict[str, Any] = {"secret_key": config.secret_key}
+    if isinstance(config.database.url, dict):
+        references["database.url"] = config.database.url
+    for key, reference in references.items():
+        try:
+            secrets[key] = secret_from(_beside(reference, path.parent), environment)
+        except Misconfigured as error:
+            problems.append(f"  {key}: {error}")
+    if "secret_key" in secrets and len(secrets["secret_key"].reveal()) < 32:
+        problems.append("  secret_key: it must be at least 32 characters of random text")
+    if problems:
+        raise Misconfigured(f"{path.name} has {len(problems)} problem(s):\n" + "\n".join(problems))
+    url: Secret | Literal["embedded"] = "embedded"
+    if isinstance(config.database.url, dict):
+        url = secrets["database.url"]
+    elif config.database.url != "embedded":
+        url = Secret(config.database.url)
+    return Settings(
+        config=config,
+        folder=path.parent.resolve(),
+        secret_key=secrets["secret_key"],
+        database_url=url,
+    )
+
+
+def _beside(reference: Any, folder: Path) -> Any:
+    """Let a relative secret file lie beside the configuration."""
+    match reference:
+        case {"file": str(name)} if not Path(name).is_absolute():
+            return {"file": str(folder / name)}
+        case _:
+            return reference
+
+
+def _problems(raw: Any, kind: type[msgspec.Struct], path: str) -> list[str]:
+    """Find every wrong key, not only the first that a decoder would stop at."""
+    if not isinstance(raw, dict):
+        return [f"  {path or 'the file'}: a table is wanted here"]
+    found: list[str] = []
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for key in raw.keys() - fields.keys():
+        near = _nearest(key, fields)
+        hint = f"; did you mean {near!r}?" if near else f"; known keys: {', '.join(fields)}"
+        found.append(f"  {path}{key}: unknown key{hint}")
+    sound = {}
+    for name, field in fields.items():
+        if name not in raw:
+            if field.required:
+                found.append(f"  {path}{name}: missing")
+            continue
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            inner = _problems(raw[name], field.type, f"{path}{name}.")
+            found += inner
+            continue
+        try:
+            sound[name] = msgspec.convert(raw[name], field.type)
+        except (msgspec.ValidationError, ValueError) as error:
+            found.append(f"  {path}{name}: {str(error).removesuffix(' - at `$`')}")
+    if not found:
+        try:
+            msgspec.convert(raw, kind)
+        except (msgspec.ValidationError, ValueError) as error:
+            found.append(f"  {path.rstrip('.') or 'the file'}: {error}")
+    return found
+
+
+def _nearest(key: str, known: Mapping[str, object]) -> str:
+    matches = difflib.get_close_matches(key, list(known), n=1)
+    return matches[0] if matches else ""
