@@ -10,16 +10,6 @@ from typing import Any
 
 import structlog
 from dependency_injector import containers, providers
-from dueport_ports import (
-    EmailSender,
-    ErpConnector,
-    InviteDelivery,
-    Misconfigured,
-    PaymentMethodKind,
-    PaymentProcessor,
-    PluginContext,
-    SecretBox,
-)
 
 from dueport_apps.adapters.clock import SystemClock
 from dueport_apps.adapters.configured import (
@@ -65,8 +55,8 @@ from dueport_apps.usecases.quote_payment import QuotePayment
 from dueport_apps.usecases.receipts import ResendReceipt, ShowReceipt
 from dueport_apps.usecases.receive_webhook import ReceiveWebhook
 from dueport_apps.usecases.refresh_figures import RefreshFigures
-from dueport_apps.usecases.requote_payment import RequotePayment
 from dueport_apps.usecases.request_sync import RequestSync
+from dueport_apps.usecases.requote_payment import RequotePayment
 from dueport_apps.usecases.resolve_attempts import ResolveAttempts
 from dueport_apps.usecases.send_mail import SendMail
 from dueport_apps.usecases.set_up_operator import AddOperator, SetUpOperator
@@ -74,6 +64,16 @@ from dueport_apps.usecases.show_outstanding import ShowOutstanding
 from dueport_apps.usecases.sign_in import ConfirmSecondFactor, SignInCustomer, SignInOperator
 from dueport_apps.usecases.submit_payment import SubmitPayment
 from dueport_apps.usecases.sync_erp import SyncErp
+from dueport_ports import (
+    EmailSender,
+    ErpConnector,
+    InviteDelivery,
+    Misconfigured,
+    PaymentMethodKind,
+    PaymentProcessor,
+    PluginContext,
+    SecretBox,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -138,7 +138,7 @@ class Plugins:
 
     def _build(self, port: str, name: str) -> Any:
         section: Mapping[str, Any] = self._settings.config.plugins.get(name, {})
-        return self.catalog.build(port, name, section, self.context(name))
+        return self.catalog.build(port, name, section, self.context(name), self._settings.folder)
 
 
 def _dealer_name(settings: Settings) -> str:

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import structlog
-from dueport_ports import Misconfigured
 
 from dueport_apps.container import Container, build_container, check_wiring, running
 from dueport_apps.settings import Settings
 from dueport_apps.storage.embedded_postgres import EmbeddedPostgres
 from dueport_apps.storage.migrate import migrate, schema_state
+from dueport_ports import Misconfigured
 
 log = structlog.get_logger(__name__)
 

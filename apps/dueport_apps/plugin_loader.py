@@ -9,11 +9,14 @@ whether the start can go on without it is decided by whoever needs it.
 
 import importlib.metadata
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import pluggy
 import structlog
+
+from dueport_apps.settings import Extension
 from dueport_ports import (
     CONTRACT_VERSION,
     ENTRY_POINT_GROUP,
@@ -25,8 +28,6 @@ from dueport_ports import (
     Registry,
     decode_settings,
 )
-
-from dueport_apps.settings import Extension
 
 BUILT_IN_DISTRIBUTION = "dueport"
 
@@ -78,7 +79,12 @@ class PluginCatalog:
         return tuple(name for offered, name in self._offers if offered == port)
 
     def build(
-        self, port: str, name: str, section: Mapping[str, Any], context: PluginContext
+        self,
+        port: str,
+        name: str,
+        section: Mapping[str, Any],
+        context: PluginContext,
+        folder: Path | None = None,
     ) -> Any:
         """Decode the plugin's settings and build it.
 
@@ -87,7 +93,7 @@ class PluginCatalog:
         """
         offer = self.offer(port, name)
         try:
-            settings = decode_settings(section, offer.settings)
+            settings = decode_settings(section, offer.settings, folder)
         except (msgspec.ValidationError, ValueError) as error:
             raise Misconfigured(f"plugins.{name}: {error}") from error
         except Misconfigured as error:

@@ -15,6 +15,8 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+
+from dueport_apps.usecases.policies import Policies
 from dueport_ports import (
     DealerFacts,
     Environment,
@@ -23,8 +25,6 @@ from dueport_ports import (
     Secret,
     secret_from,
 )
-
-from dueport_apps.usecases.policies import Policies
 
 
 def is_loopback(host: str) -> bool:
@@ -225,7 +225,7 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
         references["database.url"] = config.database.url
     for key, reference in references.items():
         try:
-            secrets[key] = secret_from(_beside(reference, path.parent), environment)
+            secrets[key] = secret_from(reference, environment, path.parent)
         except Misconfigured as error:
             problems.append(f"  {key}: {error}")
     if "secret_key" in secrets and len(secrets["secret_key"].reveal()) < 32:
@@ -243,15 +243,6 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
         secret_key=secrets["secret_key"],
         database_url=url,
     )
-
-
-def _beside(reference: Any, folder: Path) -> Any:
-    """Let a relative secret file lie beside the configuration."""
-    match reference:
-        case {"file": str(name)} if not Path(name).is_absolute():
-            return {"file": str(folder / name)}
-        case _:
-            return reference
 
 
 def _problems(raw: Any, kind: type[msgspec.Struct], path: str) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
+
 from dueport_core.errors import Misconfigured
 
 
@@ -95,8 +96,10 @@ class PluginContext(msgspec.Struct, frozen=True, kw_only=True):
     """The customer portal's base address, without a trailing slash."""
 
 
-def secret_from(source: Any, environment: Mapping[str, str] | None = None) -> Secret:
-    """Resolve ``{env = ...}`` or ``{file = ...}``.
+def secret_from(
+    source: Any, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Secret:
+    """Resolve ``{env = ...}`` or ``{file = ...}``; a relative file lies in ``folder``.
 
     Raises Misconfigured naming the variable or file that is missing, and refuses a literal:
     a key pasted into ``dealer.toml`` would end up in backups and tickets.
@@ -112,7 +115,7 @@ def secret_from(source: Any, environment: Mapping[str, str] | None = None) -> Se
             return Secret(value)
         case {"file": str(path)} if len(source) == 1:
             try:
-                value = Path(path).read_text(encoding="utf-8").strip()
+                value = (folder or Path()).joinpath(path).read_text(encoding="utf-8").strip()
             except OSError as error:
                 raise Misconfigured(
                     f"the secret file {path} cannot be read: {error.strerror}"
@@ -126,8 +129,10 @@ def secret_from(source: Any, environment: Mapping[str, str] | None = None) -> Se
             )
 
 
-def decode_settings(raw: Mapping[str, Any], kind: type[Any]) -> Any:
+def decode_settings(raw: Mapping[str, Any], kind: type[Any], folder: Path | None = None) -> Any:
     """Decode one plugin's configuration section into its Settings struct.
+
+    Relative paths, also those of secret files, start in ``folder``, where ``dealer.toml`` is.
 
     Raises msgspec.ValidationError with the path of the first wrong key, or Misconfigured
     for a secret that cannot be resolved.
@@ -135,9 +140,9 @@ def decode_settings(raw: Mapping[str, Any], kind: type[Any]) -> Any:
 
     def hook(wanted: type[Any], value: Any) -> Any:
         if wanted is Secret:
-            return secret_from(value)
+            return secret_from(value, folder=folder)
         if wanted is Path:
-            return Path(value)
+            return (folder or Path()).joinpath(value)
         raise TypeError(f"settings of type {wanted!r} are not supported")
 
     return msgspec.convert(raw, kind, dec_hook=hook)

@@ -9,6 +9,7 @@ import abc
 from pathlib import Path
 
 import msgspec
+
 from dueport_core.accounts import Account
 from dueport_core.credentials import Issued, Skipped, UsernameSource
 

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
 import msgspec
+
 from dueport_core.fees import CardFacts
 from dueport_core.quotes import PaymentMethodKind
 from dueport_core.settlements import SettlementLine

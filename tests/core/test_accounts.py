@@ -1,9 +1,10 @@
 """Accounts and the e-mail addresses on them."""
 
 import pytest
-from dueport_core.accounts import Account, Contact, check_email
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dueport_core.accounts import Account, Contact, check_email
 
 
 def account(*contacts: Contact) -> Account:

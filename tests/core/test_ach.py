@@ -3,6 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dueport_core.ach import (
     Consequence,
     RetryRule,
@@ -14,9 +17,6 @@ from dueport_core.ach import (
     return_rates,
     return_rule,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.core.builders import on
 
 

@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from dueport_core.allocation import Allocation, allocate_exact, apply_credits, oldest_first
-from dueport_core.errors import Invalid
-from dueport_core.open_items import OpenItem
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dueport_core.allocation import Allocation, allocate_exact, apply_credits, oldest_first
+from dueport_core.errors import Invalid
+from dueport_core.open_items import OpenItem
 from tests.core.builders import TODAY, cedar_items, credit_use, item, vectors
 
 CEDAR = {one.document_ref: one for one in cedar_items()}

@@ -4,6 +4,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dueport_core.ach import SecCode
 from dueport_core.calendar import (
     Terms,
@@ -14,9 +17,6 @@ from dueport_core.calendar import (
     prox_due,
 )
 from dueport_core.errors import Invalid
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.core.builders import on, vectors
 
 days = st.dates(date(2022, 1, 1), date(2060, 12, 31))

@@ -4,6 +4,9 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dueport_core.accounts import Account, Contact
 from dueport_core.credentials import (
     Issued,
@@ -14,8 +17,6 @@ from dueport_core.credentials import (
     second_check,
 )
 from dueport_core.passwords import password_problem
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def account(**more: Any) -> Account:

@@ -3,6 +3,9 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dueport_core.errors import Invalid
 from dueport_core.fees import (
     CardFacts,
@@ -16,9 +19,6 @@ from dueport_core.fees import (
     surcharge_refund_cents,
 )
 from dueport_core.money import Rounding, share_of
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.core.builders import vectors
 
 CREDIT = CardFacts(brand="visa", funding=Funding.CREDIT)

@@ -4,6 +4,8 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
+
 from dueport_core.errors import Conflict, Invalid
 from dueport_core.invitations import (
     Invitation,
@@ -12,8 +14,6 @@ from dueport_core.invitations import (
     transition,
 )
 from dueport_core.payments import Actor
-from msgspec.structs import replace
-
 from tests.core.builders import ACCOUNT, NOW
 
 S = InvitationState

@@ -3,6 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dueport_core.errors import Invalid
 from dueport_core.journal import (
     EntryKind,
@@ -24,9 +27,6 @@ from dueport_core.journal import (
 from dueport_core.open_items import OpenItemKind
 from dueport_core.payments import PaymentLine
 from dueport_core.quotes import PaymentMethodKind
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.core.builders import TODAY, credit_use, payment
 
 STRIPE = "pay_stripe"

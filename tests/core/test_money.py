@@ -7,6 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dueport_core import errors
 from dueport_core.errors import Invalid
 from dueport_core.money import (
@@ -20,9 +23,6 @@ from dueport_core.money import (
     parse_cents,
     share_of,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.core.builders import vectors
 
 amounts = st.integers(-MAX_CENTS, MAX_CENTS)

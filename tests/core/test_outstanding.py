@@ -3,6 +3,9 @@
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dueport_core.accounts import Job
 from dueport_core.aging import (
     OPERATOR_BOUNDS,
@@ -15,9 +18,6 @@ from dueport_core.aging import (
 from dueport_core.errors import Invalid
 from dueport_core.jobs import group_by_job
 from dueport_core.open_items import OpenItem, OpenItemKind
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.core.builders import ACCOUNT, TODAY, cedar_items, item, on
 
 AS_OF = on("2026-03-31")

@@ -3,6 +3,10 @@
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
 from dueport_core.errors import Conflict, Invalid
 from dueport_core.payments import (
     STATE_RANK,
@@ -16,10 +20,6 @@ from dueport_core.payments import (
     observe,
     transition,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from msgspec.structs import replace
-
 from tests.core.builders import credit_use, payment, vectors
 
 LEGAL = {

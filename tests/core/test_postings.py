@@ -5,6 +5,10 @@ from itertools import product
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
 from dueport_core.errors import Conflict, Invalid
 from dueport_core.open_items import OpenItemKind
 from dueport_core.payments import Payment, PaymentLine, PaymentState
@@ -21,10 +25,6 @@ from dueport_core.postings import (
     transition,
 )
 from dueport_core.quotes import PaymentMethodKind
-from hypothesis import given
-from hypothesis import strategies as st
-from msgspec.structs import replace
-
 from tests.core.builders import TODAY, credit_use, payment
 
 CHICAGO = ZoneInfo("America/Chicago")

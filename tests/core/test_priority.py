@@ -4,6 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
 from dueport_core.errors import Invalid
 from dueport_core.open_items import OpenItem
 from dueport_core.priority import (
@@ -14,10 +18,6 @@ from dueport_core.priority import (
     factors_of,
     priority_score,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from msgspec.structs import replace
-
 from tests.core.builders import TODAY, item
 
 optional_bps = st.one_of(st.none(), st.integers(0, 30_000))

@@ -5,6 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
 from dueport_core.errors import Conflict, Invalid
 from dueport_core.fees import CardFacts, FeeMode, FeePolicy, Funding
 from dueport_core.money import MAX_CENTS
@@ -12,9 +15,6 @@ from dueport_core.open_items import OpenItem, OpenItemKind
 from dueport_core.payments import Payment, PaymentState, payment_from_quote
 from dueport_core.quotes import PaymentMethodKind, PaymentQuote, build_quote
 from dueport_core.statements import DiscountReason, StatementView
-from hypothesis import assume, given
-from hypothesis import strategies as st
-
 from tests.core.builders import (
     ACCOUNT,
     NOW,

@@ -4,6 +4,9 @@ from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dueport_core.errors import Conflict
 from dueport_core.postings import PostingCategory, PostingState
 from dueport_core.settlements import (
@@ -19,9 +22,6 @@ from dueport_core.settlements import (
     resolve_problems,
     transition,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.core.builders import NOW
 
 Category = SettlementLineCategory

@@ -3,6 +3,9 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dueport_core.discounts import (
     finance_charge_base,
     finance_charge_cents,
@@ -20,9 +23,6 @@ from dueport_core.statements import (
     items_in_view,
     statement_discount,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.core.builders import TODAY, cedar_items, cedar_statement, item, on, vectors
 
 CURRENT = StatementView.CURRENT_STATEMENT

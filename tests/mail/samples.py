@@ -4,6 +4,7 @@ import datetime
 from pathlib import Path
 
 import msgspec
+
 from dueport_apps.mail.renderer import MailRenderer, RenderedMail
 from dueport_apps.usecases.mails import (
     MailMessage,

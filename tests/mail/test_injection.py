@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from dueport_core.errors import Invalid, Misconfigured
 from dueport_email_smtp.mime import message_bytes
 from dueport_email_smtp.refusals import refusal_reason
 from dueport_ports.testing.email import parse_received, sample_email
-
 from tests.mail.samples import MESSAGES, renderer
 from tests.mail.test_rendering import Outline
 from tests.plugins.email_smtp.smtp_server import FixedClock

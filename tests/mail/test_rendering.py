@@ -7,14 +7,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from dueport_apps.mail.colors import contrast, palette
 from dueport_apps.mail.renderer import TEXT_WIDTH, MailRenderer, amount_row, written_day
 from dueport_apps.usecases.mails import PaidLine, ReceiptMail, UsedCredit
 from dueport_core.errors import Misconfigured
 from dueport_ports import DealerFacts
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from tests.mail.samples import BANK_PAYMENT, CARD_PAYMENT, DEALER, MESSAGES, renderer
 
 _VOID = {"meta", "br", "hr"}

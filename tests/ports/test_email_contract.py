@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from dueport_ports.testing.email import (
     EmailSenderContract,
     FakeEmailSender,

@@ -1,5 +1,6 @@
 """What must be true after every run, whatever happened: each broken one is a sentence."""
 
+import itertools
 from collections import Counter, defaultdict
 
 from sqlalchemy import text
@@ -129,7 +130,7 @@ async def _unbalanced_entries(run: Simulation) -> tuple[bool, object]:
 def _illegal(states: dict[str, list[str]]) -> tuple[bool, object]:
     wrong = []
     for payment_id, kinds in states.items():
-        for before, after in zip(kinds, kinds[1:], strict=False):
+        for before, after in itertools.pairwise(kinds):
             if PaymentState(after) not in LEGAL_MOVES[PaymentState(before)]:
                 wrong.append((payment_id, before, after))
     return not wrong, wrong

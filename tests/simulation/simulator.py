@@ -15,6 +15,15 @@ from pathlib import Path
 
 import msgspec
 from dependency_injector import providers
+
+from dueport_apps.jobs.handlers import job_handlers
+from dueport_apps.usecases.post_settlement import PostSettlementCommand
+from dueport_apps.usecases.records import Principal
+from dueport_apps.usecases.submit_payment import SubmitPaymentCommand
+from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from dueport_core.errors import DueportError
+from dueport_core.quotes import PaymentQuote
+from dueport_core.settlements import SettlementState
 from dueport_ports import (
     EmailResult,
     HttpNotification,
@@ -29,15 +38,6 @@ from dueport_ports import (
 from dueport_ports.testing.email import FakeEmailSender
 from dueport_ports.testing.fake_processor import FakeProcessor
 from dueport_ports.testing.fakes_erp import FakeErp
-
-from dueport_apps.jobs.handlers import job_handlers
-from dueport_apps.usecases.post_settlement import PostSettlementCommand
-from dueport_apps.usecases.records import Principal
-from dueport_apps.usecases.submit_payment import SubmitPaymentCommand
-from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from dueport_core.errors import DueportError
-from dueport_core.quotes import PaymentQuote
-from dueport_core.settlements import SettlementState
 from tests.world import PROCESSOR, World, account, item
 
 PATIENCE_DAYS = 8

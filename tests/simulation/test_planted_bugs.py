@@ -7,18 +7,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from dueport_ports import PaymentAttempt, Unknown
+from sqlalchemy import text
 
-from dueport_apps.storage.repositories.journal import SqlJournal
 from dueport_apps.storage.repositories.mail import SqlMail
 from dueport_apps.storage.repositories.payments import SqlPayments
 from dueport_apps.usecases import import_settlements, payment_outcomes
 from dueport_apps.usecases.payment_outcomes import PaymentOutcomes
-from dueport_apps.usecases.records import MailState
 from dueport_core.payments import Payment, PaymentState, Transition
+from dueport_ports import PaymentAttempt, Unknown
 from tests.simulation.conftest import Runner
 from tests.simulation.invariants import broken_invariants
-from tests.simulation.simulator import Simulation, SimulatedErp, SimulatedProcessor
+from tests.simulation.simulator import SimulatedErp, SimulatedProcessor, Simulation
 
 SEEDS_MAX = 60
 KILL_SHARE = 0.03
@@ -71,16 +70,12 @@ def the_erp_is_not_asked_before_posting(patch: Patch) -> None:
     patch.setattr(SimulatedErp, "posting_status", never_arrived)
 
 
-def mail_is_sent_before_it_is_marked(patch: Patch) -> None:
-    claim = SqlMail.claim
+def an_interrupted_mail_is_sent_again(patch: Patch) -> None:
+    async def put_back(self: SqlMail, older_than: datetime.datetime) -> int:
+        requeue = text("UPDATE mail_delivery SET state = 'queued' WHERE state = 'sending'")
+        return (await self._connection.execute(requeue)).rowcount
 
-    async def unmarked(self: SqlMail, limit: int, token: str, now: datetime.datetime) -> Any:
-        batch = await claim(self, limit, token, now)
-        for delivery in batch:
-            await self.finish(delivery.delivery_id, token, MailState.QUEUED, now, due_at=now)
-        return batch
-
-    patch.setattr(SqlMail, "claim", unmarked)
+    patch.setattr(SqlMail, "abandon", put_back)
 
 
 def old_news_moves_a_payment_back(patch: Patch) -> None:
@@ -94,15 +89,17 @@ def fees_are_not_booked(patch: Patch) -> None:
     patch.setattr(import_settlements, "line_entries", lambda *_: ())
 
 
-def an_event_may_be_booked_twice(patch: Patch) -> None:
-    add = SqlJournal.add
-    numbers = iter(range(1_000_000))
+def a_fee_is_booked_twice(patch: Patch) -> None:
+    entries = import_settlements.line_entries
 
-    async def always_new(self: SqlJournal, entry: Any) -> bool:
-        renamed = msgspec.structs.replace(entry, source=f"{entry.source}#{next(numbers)}")
-        return await add(self, renamed)
+    def doubled(*arguments: Any) -> Any:
+        once = entries(*arguments)
+        return (
+            *once,
+            *(msgspec.structs.replace(entry, source=f"{entry.source}:again") for entry in once),
+        )
 
-    patch.setattr(SqlJournal, "add", always_new)
+    patch.setattr(import_settlements, "line_entries", doubled)
 
 
 BUGS: list[Callable[[Patch], None]] = [
@@ -111,10 +108,10 @@ BUGS: list[Callable[[Patch], None]] = [
     silence_counts_as_failure,
     a_settled_payment_frees_its_documents,
     the_erp_is_not_asked_before_posting,
-    mail_is_sent_before_it_is_marked,
+    an_interrupted_mail_is_sent_again,
     old_news_moves_a_payment_back,
     fees_are_not_booked,
-    an_event_may_be_booked_twice,
+    a_fee_is_booked_twice,
 ]
 
 

@@ -5,11 +5,11 @@ import datetime
 
 import msgspec
 import pytest
-from dueport_ports import DeclineCode, Unavailable
 
 from dueport_apps.usecases.submit_payment import QuoteOutdated
 from dueport_core.errors import Conflict, Invalid, NotFound
 from dueport_core.payments import PaymentState
+from dueport_ports import DeclineCode, Unavailable
 from tests.world import World, item
 
 
@@ -233,7 +233,7 @@ async def test_the_amount_is_exact_unless_the_dealer_allows_parts(world: World) 
 async def test_news_about_another_amount_is_parked_and_changes_nothing(world: World) -> None:
     who = await world.customer("1001")
     payment = await world.pay(who, "INV-2", instrument=world.processor.bank())
-    held = world.processor._payments  # noqa: SLF001
+    held = world.processor._payments
     stored = next(iter(held.values()))
     stored.attempt = msgspec.structs.replace(stored.attempt, total_cents=1)
 

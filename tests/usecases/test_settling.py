@@ -3,7 +3,6 @@
 import datetime
 
 import pytest
-from dueport_ports import PostingCategory
 
 from dueport_apps.usecases.post_settlement import PostSettlementCommand
 from dueport_apps.usecases.records import StoredSettlement
@@ -11,6 +10,7 @@ from dueport_core.errors import Conflict
 from dueport_core.payments import Payment
 from dueport_core.postings import PostingState
 from dueport_core.settlements import SettlementState
+from dueport_ports import PostingCategory
 from tests.world import PROCESSOR, World, item
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import msgspec
+
 from dueport_ports import (
     ErpConnector,
     InviteDelivery,

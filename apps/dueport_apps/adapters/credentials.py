@@ -4,6 +4,7 @@ import asyncio
 
 import argon2
 import pyotp
+
 from dueport_ports import Clock, SecretBox
 
 TOTP_STEP_S = 30

@@ -7,13 +7,13 @@ that caused the mail, not hours later in a worker. The database never shows a li
 from collections.abc import Sequence
 
 import msgspec
-from dueport_ports import Attachment, Clock, InviteContent, OutgoingEmail, SecretBox
 
 from dueport_apps.mail.renderer import MailRenderer
 from dueport_apps.usecases.mails import MailMessage
 from dueport_apps.usecases.records import MailDelivery
 from dueport_apps.usecases.services import Ids
 from dueport_apps.usecases.unit_of_work import UnitOfWork
+from dueport_ports import Attachment, Clock, InviteContent, OutgoingEmail, SecretBox
 
 
 class SealingMailroom:

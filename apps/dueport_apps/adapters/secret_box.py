@@ -4,6 +4,7 @@ import base64
 import hashlib
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
 from dueport_ports import Misconfigured, Secret
 
 

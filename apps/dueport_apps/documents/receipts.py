@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 import typst
-from dueport_ports import DealerFacts, dollars
 
 from dueport_apps.usecases.mails import PaymentFacts
 from dueport_apps.usecases.receipts import ReceiptDocument
+from dueport_ports import DealerFacts, dollars
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -28,7 +28,9 @@ class TypstReceipts:
 
     def _data(self, receipt: ReceiptDocument) -> dict[str, object]:
         facts = receipt.facts
-        contact = " · ".join(filter(None, (self._dealer.address, self._dealer.phone, self._dealer.reply_to)))
+        contact = " · ".join(
+            filter(None, (self._dealer.address, self._dealer.phone, self._dealer.reply_to))
+        )
         return {
             "title": "Receipt" if receipt.settled else "Payment submitted",
             "accent": self._dealer.brand_color,
@@ -44,9 +46,7 @@ class TypstReceipts:
                     "amount": dollars(line.amount_cents),
                     "credit": _minus(line.credit_cents),
                     "discount": _minus(line.discount_cents),
-                    "paid": dollars(
-                        line.amount_cents - line.credit_cents - line.discount_cents
-                    ),
+                    "paid": dollars(line.amount_cents - line.credit_cents - line.discount_cents),
                 }
                 for line in facts.lines
             ],

@@ -3,6 +3,7 @@
 import re
 
 import msgspec
+
 from dueport_core.errors import Misconfigured
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")

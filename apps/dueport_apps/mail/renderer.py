@@ -12,14 +12,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
-from dueport_core.errors import Misconfigured
-from dueport_core.money import dollars
-from dueport_ports import DealerFacts
 from jinja2 import Template, TemplateError, TemplateNotFound
 
 from dueport_apps.mail.colors import palette
 from dueport_apps.mail.sandbox import mail_environment, one_line, web_link
 from dueport_apps.usecases.mails import MailMessage
+from dueport_core.errors import Misconfigured
+from dueport_core.money import dollars
+from dueport_ports import DealerFacts
 
 BUILT_IN = Path(__file__).parent / "templates"
 MAX_SUBJECT = 200

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from dueport_core.errors import Invalid
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.environment import TemplateModule
 from jinja2.runtime import BlockReference, LoopContext, TemplateReference
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from markupsafe import Markup
+
+from dueport_core.errors import Invalid
 
 # Line breaks would forge lines of a text part; the direction marks would reorder what is shown.
 _UNWANTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")

@@ -1,28 +1,31 @@
-"""Bulk upsert of the ERP's records: COPY into a staging table, then one statement.
+"""Bulk upsert of the ERP's records: only what is new or changed is written.
 
 A hundred thousand documents of which ten changed must cost ten writes. Every mirrored row carries
-a hash of the ERP's own values; what is staged with the same hash is only counted. Everything runs
-in the caller's transaction, so rows, cursor and marks become visible together.
+a hash of the ERP's own values, so a record with the same hash is only counted. New rows are copied
+straight into the table, changed ones by way of a temporary table. Everything runs in the caller's
+transaction, so rows, cursor and marks become visible together.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 import psycopg
+import psycopg.errors
 from psycopg import sql
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dueport_apps.storage.rows import search_key
 from dueport_apps.storage.tables import mirror
+from dueport_apps.storage.types import Structured
 from dueport_apps.usecases.records import StoreCounts
 from dueport_core.accounts import Account, Job, check_email
 from dueport_core.errors import Invalid
 from dueport_core.open_items import OpenItem
 from dueport_core.statements import Statement
-from dueport_ports import Deleted, Entity, Record
+from dueport_ports import Deleted, Entity, Record, natural_key
 
 _NAMED_MAX = 5
 
@@ -47,13 +50,17 @@ class Shape:
         self.kind = kind
         self.name = table.name
         self.keys = keys
-        self.derived = derived
         self.gone = gone
         self.present = present
-        self.fields = kind.__struct_fields__
+        fields = kind.__struct_fields__
         own = [column.name for column in table.columns]
-        self.columns = [*self.fields, *(name for name in own if name not in self.fields)]
+        self.columns = [*fields, *(name for name in own if name not in fields)]
         self.columns.remove("gone")
+        self._derived = derived
+        self._derived_columns = self.columns[len(fields) : -1]
+        self._structured = [
+            place for place, name in enumerate(fields) if isinstance(table.c[name].type, Structured)
+        ]
 
     @property
     def belongs_to_account(self) -> bool:
@@ -64,18 +71,22 @@ class Shape:
         """The SQL of the key by which the ERP names a row of this name."""
         return " || '/' || ".join(f"{row}.{key}" for key in self.keys)
 
-    def key_of(self, record: msgspec.Struct) -> str:
-        """The natural key of a record, as `natural_key` computes it."""
-        return "/".join(getattr(record, key) for key in self.keys)
-
     def row(self, record: msgspec.Struct) -> list[Any]:
-        """The record's values in the order of `columns`."""
-        values = [_plain(getattr(record, field)) for field in self.fields]
-        if self.derived is not None:
-            computed = self.derived(record)
-            values += [computed[name] for name in self.columns[len(self.fields) : -1]]
-        values.append(hashlib.blake2b(msgspec.msgpack.encode(record), digest_size=16).digest())
+        """The record's values in the order of `columns`, as COPY takes them; the last is the hash
+        of the record."""
+        values: list[Any] = list(msgspec.structs.astuple(record))
+        for place in self._structured:
+            values[place] = msgspec.json.encode(values[place]).decode()
+        if self._derived is not None:
+            computed = self._derived(record)
+            values += [computed[name] for name in self._derived_columns]
+        values.append(content_hash(record))
         return values
+
+
+def content_hash(record: msgspec.Struct) -> bytes:
+    """Return what tells one content of a record from another."""
+    return hashlib.blake2b(msgspec.msgpack.encode(record), digest_size=16).digest()
 
 
 def _derived_of_account(account: Account) -> dict[str, Any]:
@@ -111,33 +122,15 @@ async def load(
     are not mirrored; nothing is stored then.
     """
     shape = SHAPES[entity]
-    latest: dict[str, Any] = {}
-    for record in records:
-        if isinstance(record, Deleted) and record.entity is entity:
-            latest[record.key] = None
-        elif isinstance(record, shape.kind):
-            latest[shape.key_of(record)] = record
-        else:
-            raise Invalid(f"A page of {entity} holds a {type(record).__name__}; fix the connector.")
-    kept = [record for record in latest.values() if record is not None]
-    deleted = [key for key, record in latest.items() if record is None]
-
+    kept, deleted = _sorted_out(shape, entity, records)
     counts = StoreCounts()
     touched: set[str] = set()
     if kept:
-        await _stage(connection, shape, kept)
         if shape.belongs_to_account:
-            await _refuse_unknown_accounts(connection, shape)
+            await _refuse_unknown_accounts(connection, shape, kept)
         if run_id:
-            await _remember(connection, shape, entity, run_id)
-        unchanged = await _drop_unchanged(connection, shape)
-        counts = StoreCounts(unchanged=unchanged)
-        if unchanged < len(kept):
-            if shape.belongs_to_account:
-                touched |= await _moved_from(connection, shape)
-            inserted, updated, accounts = await _upsert(connection, shape)
-            touched |= accounts
-            counts = StoreCounts(inserted=inserted, updated=updated, unchanged=unchanged)
+            await remember(connection, entity, run_id, kept)
+        counts, touched = await _store(connection, shape, kept)
     if deleted:
         condition = f"{shape.natural_key('here')} = ANY(:keys)"
         gone = await take_away(connection, shape, condition, {"keys": deleted})
@@ -145,6 +138,19 @@ async def load(
         counts = msgspec.structs.replace(counts, deleted=len(gone))
     await mark_stale(connection, touched)
     return counts
+
+
+async def remember(
+    connection: AsyncConnection, entity: Entity, run_id: str, keys: Iterable[str]
+) -> None:
+    """Note that a run has met these rows, for the end of its snapshot."""
+    await connection.execute(
+        text(
+            "INSERT INTO sync_seen (run_id, entity, key)"
+            " SELECT :run_id, :entity, unnest(CAST(:keys AS text[]))"
+        ),
+        {"run_id": run_id, "entity": entity.value, "keys": list(keys)},
+    )
 
 
 async def take_away(
@@ -182,48 +188,37 @@ async def mark_stale(connection: AsyncConnection, account_nos: Iterable[str]) ->
         )
 
 
-def _staging(shape: Shape) -> str:
-    return f"incoming_{shape.name}"
+def _sorted_out(
+    shape: Shape, entity: Entity, records: Sequence[Record]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what to store by its key, in order of key, and the keys of what is deleted."""
+    latest: dict[str, Any] = {}
+    for record in records:
+        if isinstance(record, shape.kind):
+            latest[natural_key(record)] = record
+        elif isinstance(record, Deleted) and record.entity is entity:
+            latest[record.key] = None
+        else:
+            raise Invalid(f"A page of {entity} holds a {type(record).__name__}; fix the connector.")
+    deleted = [key for key, record in latest.items() if record is None]
+    # In order of key, so that two writers never wait for each other in a circle.
+    return {key: latest[key] for key in sorted(latest) if latest[key] is not None}, deleted
 
 
-def _same_key(shape: Shape, one: str, other: str) -> str:
-    return " AND ".join(f"{one}.{key} = {other}.{key}" for key in shape.keys)
-
-
-async def _stage(
-    connection: AsyncConnection, shape: Shape, records: Sequence[msgspec.Struct]
+async def _refuse_unknown_accounts(
+    connection: AsyncConnection, shape: Shape, kept: Mapping[str, Any]
 ) -> None:
-    staging = _staging(shape)
-    columns = ", ".join(shape.columns)
-    # The statements also begin the transaction that the COPY below takes part in.
-    await connection.execute(
-        text(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ON COMMIT DROP"  # noqa: S608 - only names of ours.
-            f" AS SELECT {columns} FROM {shape.name} WITH NO DATA"
-        )
-    )
-    await connection.execute(text(f"TRUNCATE {staging}"))
-    raw = await connection.get_raw_connection()
-    driver = cast("psycopg.AsyncConnection[Any]", raw.driver_connection)
-    command = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(staging), sql.SQL(", ").join(map(sql.Identifier, shape.columns))
-    )
-    async with driver.cursor() as cursor, cursor.copy(command) as copy:
-        for record in records:
-            await copy.write_row(shape.row(record))
-    # Without it the planner takes the staging table for a large one and reads the other whole.
-    await connection.execute(text(f"ANALYZE {staging} ({', '.join(shape.keys)})"))
-
-
-async def _refuse_unknown_accounts(connection: AsyncConnection, shape: Shape) -> None:
     rows = await connection.execute(
         text(
-            f"SELECT DISTINCT account_no FROM {_staging(shape)} AS incoming"  # noqa: S608 - only names of ours.
+            "SELECT account_no FROM unnest(CAST(:numbers AS text[])) AS incoming (account_no)"
             " WHERE NOT EXISTS (SELECT FROM account"
             " WHERE account.account_no = incoming.account_no AND NOT account.gone)"
             " ORDER BY account_no LIMIT :limit"
         ),
-        {"limit": _NAMED_MAX + 1},
+        {
+            "numbers": list({record.account_no for record in kept.values()}),
+            "limit": _NAMED_MAX + 1,
+        },
     )
     unknown = list(rows.scalars())
     if unknown:
@@ -234,68 +229,102 @@ async def _refuse_unknown_accounts(connection: AsyncConnection, shape: Shape) ->
         )
 
 
-async def _moved_from(connection: AsyncConnection, shape: Shape) -> set[str]:
-    """Return the accounts that are about to lose a row to another account."""
-    rows = await connection.execute(
-        text(
-            f"SELECT DISTINCT here.account_no FROM {shape.name} AS here"  # noqa: S608 - only names of ours.
-            f" JOIN {_staging(shape)} AS incoming ON {_same_key(shape, 'here', 'incoming')}"
-            " WHERE here.account_no <> incoming.account_no"
-        )
+async def _store(
+    connection: AsyncConnection, shape: Shape, kept: Mapping[str, Any]
+) -> tuple[StoreCounts, set[str]]:
+    """Write what is new or changed; return the counts and the accounts that this concerns."""
+    known = await _known(connection, shape, kept)
+    new: list[Any] = []
+    changed: list[Any] = []
+    touched: set[str] = set()
+    for key, record in kept.items():
+        if key not in known:
+            new.append(record)
+            touched.add(record.account_no)
+            continue
+        known_hash, known_account_no = known[key]
+        if known_hash != content_hash(record):
+            changed.append(record)
+            # A row may move, and then both accounts owe something else than before.
+            touched |= {record.account_no, known_account_no}
+    if new and not await _insert(connection, shape, new):
+        await _upsert(connection, shape, new)
+    if changed:
+        await _upsert(connection, shape, changed)
+    unchanged = len(kept) - len(new) - len(changed)
+    return StoreCounts(inserted=len(new), updated=len(changed), unchanged=unchanged), touched
+
+
+async def _known(
+    connection: AsyncConnection, shape: Shape, kept: Mapping[str, Any]
+) -> dict[str, tuple[bytes, str]]:
+    """Return hash and account of those rows that are stored already, by key.
+
+    What was taken out of sight has no hash, so it is different from whatever comes.
+    """
+    keys = [[getattr(record, name) for record in kept.values()] for name in shape.keys]
+    names = ", ".join(shape.keys)
+    query = (
+        f"SELECT {shape.natural_key('here')}, content_hash, account_no"  # noqa: S608
+        f" FROM {shape.name} AS here JOIN unnest({', '.join(['%s::text[]'] * len(keys))})"
+        f" AS incoming ({names}) USING ({names})"
     )
-    return set(rows.scalars())
+    driver = await _driver(connection)
+    async with driver.cursor(binary=True) as cursor:
+        await cursor.execute(query, keys)
+        return {key: (digest, account_no) for key, digest, account_no in await cursor.fetchall()}
 
 
-async def _remember(connection: AsyncConnection, shape: Shape, entity: Entity, run_id: str) -> None:
-    await connection.execute(
-        text(
-            "INSERT INTO sync_seen (run_id, entity, key)"  # noqa: S608 - only names of ours.
-            f" SELECT :run_id, :entity, {shape.natural_key('incoming')}"
-            f" FROM {_staging(shape)} AS incoming"
-        ),
-        {"run_id": run_id, "entity": entity.value},
-    )
+async def _insert(connection: AsyncConnection, shape: Shape, records: Sequence[Any]) -> bool:
+    """Write new records the quick way; False when somebody else wrote one of them meanwhile."""
+    try:
+        async with connection.begin_nested():
+            await _copy(connection, shape, shape.name, records)
+    except psycopg.errors.UniqueViolation:
+        return False
+    return True
 
 
-async def _drop_unchanged(connection: AsyncConnection, shape: Shape) -> int:
-    """Forget what is stored already just as it came; return how many rows that are."""
-    result = await connection.execute(
-        text(
-            f"DELETE FROM {_staging(shape)} AS incoming USING {shape.name} AS known"  # noqa: S608 - only names of ours.
-            f" WHERE {_same_key(shape, 'known', 'incoming')}"
-            " AND known.content_hash = incoming.content_hash AND NOT known.gone"
-        )
-    )
-    return result.rowcount
-
-
-async def _upsert(connection: AsyncConnection, shape: Shape) -> tuple[int, int, set[str]]:
-    """Move what is staged into the table; return how many are new, how many were there, and
-    whose they are."""
-    columns = ", ".join(shape.columns)
+async def _upsert(connection: AsyncConnection, shape: Shape, records: Sequence[Any]) -> None:
+    """Write records over those that are there, by way of a temporary table."""
+    staging = f"incoming_{shape.name}"
+    columns, keys = ", ".join(shape.columns), ", ".join(shape.keys)
     changes = ", ".join(
         f"{name} = EXCLUDED.{name}" for name in shape.columns if name not in shape.keys
     )
-    row = (
-        await connection.execute(
-            text(
-                f"WITH stored AS (INSERT INTO {shape.name} AS here ({columns})"  # noqa: S608 - only names of ours.
-                f" SELECT {columns} FROM {_staging(shape)} ORDER BY {', '.join(shape.keys)}"
-                f" ON CONFLICT ({', '.join(shape.keys)}) DO UPDATE SET {changes}, gone = false"
-                # A row version without a locker is one that this statement inserted.
-                " RETURNING here.xmax = 0 AS is_new, here.account_no)"
-                " SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new),"
-                " array_agg(DISTINCT account_no) FROM stored"
-            )
+    await connection.execute(
+        text(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ON COMMIT DROP"  # noqa: S608
+            f" AS SELECT {columns} FROM {shape.name} WITH NO DATA"
         )
-    ).one()
-    return row[0], row[1], set(row[2] or ())
+    )
+    await connection.execute(text(f"TRUNCATE {staging}"))
+    await _copy(connection, shape, staging, records)
+    await connection.execute(
+        text(
+            f"INSERT INTO {shape.name} ({columns})"  # noqa: S608
+            f" SELECT {columns} FROM {staging} ORDER BY {keys}"
+            f" ON CONFLICT ({keys}) DO UPDATE SET {changes}, gone = false"
+        )
+    )
 
 
-def _plain(value: Any) -> Any:
-    """Return what COPY understands of a field's value."""
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, tuple):
-        return msgspec.json.encode(value).decode()
-    return value
+async def _copy(
+    connection: AsyncConnection, shape: Shape, table: str, records: Iterable[Any]
+) -> None:
+    driver = await _driver(connection)
+    command = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, shape.columns))
+    )
+    async with driver.cursor() as cursor, cursor.copy(command) as copy:
+        for record in records:
+            await copy.write_row(shape.row(record))
+
+
+async def _driver(connection: AsyncConnection) -> "psycopg.AsyncConnection[Any]":
+    """Return the connection as psycopg has it, for what SQLAlchemy has no or no quick way to do."""
+    if not connection.in_transaction():
+        # A commit ends only a transaction that SQLAlchemy knows of.
+        await connection.begin()
+    raw = await connection.get_raw_connection()
+    return cast("psycopg.AsyncConnection[Any]", raw.driver_connection)

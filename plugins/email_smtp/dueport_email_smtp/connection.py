@@ -7,13 +7,14 @@ error; that is why the last step is spoken here, over its connection.
 """
 
 import asyncio
+import contextlib
 import ssl
 from typing import NoReturn, cast
 
 import aiosmtplib
-from dueport_ports import EmailResult, Misconfigured, OutgoingEmail, Unavailable
 
 from dueport_email_smtp.settings import Encryption, SmtpSettings
+from dueport_ports import EmailResult, Misconfigured, OutgoingEmail, Unavailable
 
 _SERVICE_CLOSING = 421
 # The server wants encryption or a sign-in first: a setting is wrong, not the message.
@@ -92,13 +93,11 @@ class Connection:
 
     async def quit(self) -> None:
         """Say goodbye and close; a server that no longer listens is simply closed."""
-        try:
+        # The connection is gone either way, and no message depends on this answer.
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError):
             if self.is_open:
                 await self._client.quit(timeout=2)
-        except (aiosmtplib.SMTPException, OSError):
-            pass  # The connection is gone either way, and no message depends on this answer.
-        finally:
-            self.abort()
+        self.abort()
 
     def abort(self) -> None:
         """Drop the connection at once, without sending what is still buffered."""

@@ -1,9 +1,8 @@
 """Registers the SMTP mailer under the name ``email_smtp``."""
 
-from dueport_ports import PluginContext, Registry, hookimpl
-
 from dueport_email_smtp.sender import SmtpEmailSender
 from dueport_email_smtp.settings import SmtpSettings
+from dueport_ports import PluginContext, Registry, hookimpl
 
 
 def build(settings: SmtpSettings, context: PluginContext) -> SmtpEmailSender:

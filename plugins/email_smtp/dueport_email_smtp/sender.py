@@ -5,6 +5,11 @@ import logging
 from collections import Counter, deque
 from collections.abc import Sequence
 
+from dueport_email_smtp.connection import LostBeforeHandover
+from dueport_email_smtp.mime import message_bytes
+from dueport_email_smtp.pool import ConnectionPool, Lease
+from dueport_email_smtp.refusals import refusal_reason, refused
+from dueport_email_smtp.settings import SmtpSettings, check_settings, hello_name
 from dueport_ports import (
     EmailResult,
     EmailSender,
@@ -13,12 +18,6 @@ from dueport_ports import (
     PluginContext,
     Unavailable,
 )
-
-from dueport_email_smtp.connection import LostBeforeHandover
-from dueport_email_smtp.mime import message_bytes
-from dueport_email_smtp.pool import ConnectionPool, Lease
-from dueport_email_smtp.refusals import refusal_reason, refused
-from dueport_email_smtp.settings import SmtpSettings, check_settings, hello_name
 
 _log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
+
 from dueport_ports import Environment, Misconfigured, Secret, check_email
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]

@@ -180,7 +180,7 @@ async def changes(
 async def _after(api: StripeApi, cursor: str, limit: int) -> ChangePage:
     wanted = {"types": [*FEED_EVENTS], "ending_before": cursor, "limit": min(limit, 100)}
     params: dict[str, object] = wanted
-    page = await api.read(Page[Event], api.v1.events.list_async(params))  # type: ignore[arg-type]
+    page = await api.read(Page[Event], api.v1.events.list_async(params))  # type: ignore[arg-type]  # The SDK types its own parameters only.
     return _page(list(reversed(page.data)), cursor, more=page.has_more)
 
 

@@ -148,7 +148,7 @@ def _table(name: str, rows: list[list[str]], lines: Sequence[int], options: Tabl
     body, body_lines = rows[1:], lines[1:]
     if any(len(row) != width for row in body) or not all(map(any, body)):
         body, body_lines = _even_rows(name, body, body_lines, width, options, problems, left_out)
-    columns = tuple([cell.strip() for cell in column] for column in zip(*body, strict=True))
+    columns = tuple(list(map(str.strip, column)) for column in zip(*body, strict=True))
     return Table(
         source=name,
         headers=tuple(headers),

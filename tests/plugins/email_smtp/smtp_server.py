@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
 from dueport_email_smtp.sender import SmtpEmailSender
 from dueport_ports import EmailSender, Environment, PluginContext, decode_settings
 from dueport_ports.testing.email import MailWorld, ReceivedEmail, parse_received

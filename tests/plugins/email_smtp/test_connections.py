@@ -1,14 +1,15 @@
 """Held connections: reuse, replacement, limits, refusals on the way and broken lines."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 from dueport_ports import Misconfigured, Unavailable
 from dueport_ports.testing.email import sample_email
-
 from tests.plugins.email_smtp.smtp_server import (
     PASSWORD,
     USERNAME,
@@ -25,12 +26,10 @@ async def raw_server(conversation: Conversation) -> AsyncIterator[int]:
     """A server that follows one conversation, whatever the standards say."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        # The client may hang up, which some of these conversations provoke.
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await conversation(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # The client hung up, which some of these conversations provoke.
-        finally:
-            writer.transport.abort()
+        writer.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
@@ -247,12 +246,12 @@ async def test_a_server_lost_in_the_middle_leaves_the_rest_for_later() -> None:
         await sender.send([sample_email(99)])
         real_rcpt = server.script.handle_RCPT
 
-        async def stop_at_third(smtp, session, envelope, address, options):  # type: ignore[no-untyped-def]
+        async def stop_at_third(smtp, session, envelope, address, options):  # type: ignore[no-untyped-def]  # aiosmtpd has no types.
             if address == "customer2@example.test":
                 server.stop()
             return await real_rcpt(smtp, session, envelope, address, options)
 
-        server.script.handle_RCPT = stop_at_third  # type: ignore[method-assign]
+        server.script.handle_RCPT = stop_at_third  # type: ignore[method-assign]  # The script is replaced.
         await sender.close()
         sender = make_sender(server.port, connections=1, connect_timeout_s=1)
         results = await sender.send([sample_email(number) for number in range(5)])

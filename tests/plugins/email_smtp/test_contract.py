@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from dueport_ports.testing.email import EmailSenderContract, MailWorld
 
+from dueport_ports.testing.email import EmailSenderContract, MailWorld
 from tests.plugins.email_smtp.smtp_server import (
     PASSWORD,
     USERNAME,

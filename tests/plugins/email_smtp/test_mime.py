@@ -9,12 +9,13 @@ from email.utils import parseaddr
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from dueport_email_smtp.mime import message_bytes
 from dueport_email_smtp.refusals import refusal_reason
 from dueport_ports import Attachment, OutgoingEmail
 from dueport_ports.testing.email import parse_received, sample_email
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SENT_AT = datetime.datetime(
     2026, 7, 14, 10, 4, 5, tzinfo=datetime.timezone(-datetime.timedelta(hours=5))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from dueport_email_smtp.settings import SmtpSettings
 from dueport_invite_credentials.delivery import CredentialSettings
 from dueport_invite_link.delivery import LinkSettings

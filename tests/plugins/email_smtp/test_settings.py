@@ -4,10 +4,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from dueport_email_smtp import plugin
 from dueport_email_smtp.settings import SmtpSettings, hello_name
 from dueport_ports import Environment, Misconfigured, Registry, decode_settings
-
 from tests.plugins.email_smtp.smtp_server import make_sender
 
 

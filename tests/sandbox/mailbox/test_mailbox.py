@@ -8,8 +8,9 @@ from pathlib import Path
 import aiosmtplib
 import httpx
 import pytest
-from dueport_apps.sandbox.mailbox import Mailbox, create_mailbox_router
 from litestar import Litestar
+
+from dueport_apps.sandbox.mailbox import Mailbox, create_mailbox_router
 
 LINK = "https://pay.example.com/invitations/abc-123?x=1&y=2"
 

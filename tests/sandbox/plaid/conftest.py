@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import uvicorn
+
 from dueport_apps.sandbox.frame import SandboxSettings
 from dueport_apps.sandbox.serve import RunningSandbox, serve_sandbox
 from dueport_apps.sandbox.webhooks import WebhookTarget
-
 from tests.sandbox.plaid.client import PlaidClient, business_debit
 
 

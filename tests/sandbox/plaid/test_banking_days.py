@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
+
 from dueport_apps.sandbox.plaid.banking_days import (
     CUT_OFF,
     banking_day_after,

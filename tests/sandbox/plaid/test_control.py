@@ -5,9 +5,9 @@ import asyncio
 import httpx
 import plaid
 import pytest
+
 from dueport_apps.sandbox.faults import Fault, FaultKind
 from dueport_apps.sandbox.serve import RunningSandbox
-
 from tests.sandbox.plaid.client import PlaidClient
 from tests.sandbox.plaid.conftest import Linked, Receiver, link
 from tests.sandbox.plaid.test_transfers import advance, control

@@ -1,8 +1,8 @@
 """Items, accounts and their health, through the real SDK."""
 
 import pytest
-from dueport_apps.sandbox.serve import RunningSandbox
 
+from dueport_apps.sandbox.serve import RunningSandbox
 from tests.sandbox.plaid.client import PlaidClient
 from tests.sandbox.plaid.conftest import Linked, Receiver, link
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from dueport_apps.sandbox.serve import RunningSandbox
 
+from dueport_apps.sandbox.serve import RunningSandbox
 from tests.sandbox.plaid.client import PlaidClient
 from tests.sandbox.plaid.conftest import Linked, Receiver
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dueport_apps.sandbox.serve import RunningSandbox
 from playwright.async_api import Browser, Frame, Page, async_playwright, expect
 
+from dueport_apps.sandbox.serve import RunningSandbox
 from tests.sandbox.plaid.client import PlaidClient
 from tests.sandbox.plaid.conftest import Linked, Receiver, served
 from tests.sandbox.plaid.test_link import new_token

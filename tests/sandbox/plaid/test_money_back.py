@@ -1,7 +1,6 @@
 """Refunds, and the ledger that a dealer may choose instead of automatic sweeps."""
 
 from dueport_apps.sandbox.serve import RunningSandbox
-
 from tests.sandbox.plaid.client import PlaidClient
 from tests.sandbox.plaid.conftest import Linked
 from tests.sandbox.plaid.test_transfers import advance, control

@@ -5,11 +5,11 @@ from typing import Any
 
 import jwt
 import pytest
-from dueport_apps.sandbox.serve import RunningSandbox
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from dueport_apps.sandbox.serve import RunningSandbox
 from tests.sandbox.plaid.client import PlaidClient
 from tests.sandbox.plaid.conftest import Linked, Receiver, link
 from tests.sandbox.plaid.test_transfers import advance, control

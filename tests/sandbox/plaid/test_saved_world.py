@@ -4,7 +4,6 @@ from pathlib import Path
 
 from dueport_apps.sandbox.frame import SandboxSettings
 from dueport_apps.sandbox.serve import serve_sandbox
-
 from tests.sandbox.plaid.client import PlaidClient
 from tests.sandbox.plaid.conftest import link
 

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+
 from dueport_apps.sandbox.faults import Fault, FaultKind
 from dueport_apps.sandbox.serve import RunningSandbox
-
 from tests.sandbox.plaid.client import PlaidClient, business_debit
 from tests.sandbox.plaid.conftest import Linked, link
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import jwt
 import pytest
+
 from dueport_apps.sandbox.faults import Fault, FaultKind
 from dueport_apps.sandbox.serve import RunningSandbox
-
 from tests.sandbox.plaid.client import PlaidClient
 from tests.sandbox.plaid.conftest import Linked, Receiver
 from tests.sandbox.plaid.test_transfers import control

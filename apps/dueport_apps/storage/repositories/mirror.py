@@ -4,11 +4,11 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dueport_apps.storage.mirror_load import SHAPES, load, mark_stale, take_away
+from dueport_apps.storage.mirror_load import SHAPES, load, mark_stale, remember, take_away
 from dueport_apps.storage.rows import Rows, insert_new
 from dueport_apps.storage.tables.mirror import (
     account,
@@ -175,15 +175,14 @@ class SqlMirror:
     async def keep(self, run_id: str, entity: Entity, keys: Sequence[str]) -> None:
         """Count these rows as seen by the run, so that its snapshot leaves them as they are."""
         if keys:
-            await self._connection.execute(
-                insert(sync_seen),
-                [{"run_id": run_id, "entity": entity.value, "key": key} for key in keys],
-            )
+            await remember(self._connection, entity, run_id, keys)
 
     async def finish_snapshot(self, run_id: str, entity: Entity) -> int:
         """Close documents (open amount 0) and mark other rows gone that this run did not see."""
         shape = SHAPES[entity]
         parameters: dict[str, Any] = {"run_id": run_id, "entity": entity.value}
+        # Without it the planner takes the keys for a handful and compares every row with each.
+        await self._connection.execute(text("ANALYZE sync_seen"))
         touched = await take_away(
             self._connection,
             shape,

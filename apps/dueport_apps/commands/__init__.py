@@ -1,0 +1,1 @@
+"""What the ``dueport`` commands do; ``dueport_apps.cli`` only reads their arguments."""
