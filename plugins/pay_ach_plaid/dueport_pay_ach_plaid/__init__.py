@@ -1,0 +1,1 @@
+"""Bank payments through Plaid: accounts linked in Plaid Link, money moved by Plaid Transfer."""
