@@ -1,0 +1,149 @@
+"""Outstanding: what the account owes, job by job, and the selection that is to be paid."""
+
+from typing import Any, Literal
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+from litestar.response import Response
+
+from dueport_apps.usecases.policies import Policies
+from dueport_apps.usecases.quote_payment import QuotePayment, QuotePaymentCommand
+from dueport_apps.usecases.show_outstanding import OutstandingQuery, ShowOutstanding
+from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
+from dueport_apps.web.customer.outstanding_view import (
+    AccountChoice,
+    everything_payable,
+    outstanding_page,
+    page_freshness,
+)
+from dueport_apps.web.customer.pages import AnyRequest, may_pay, see_other, show
+from dueport_apps.web.http.errors import kind_of
+from dueport_apps.web.http.forms import bind
+from dueport_apps.web.http.guards import customer_permitted, customer_required
+from dueport_apps.web.people import customer_of, session_of
+from dueport_apps.web.templating import Templates
+from dueport_core.errors import Conflict, Invalid, Unavailable
+from dueport_core.statements import StatementView
+from dueport_ports import Clock
+
+
+class SelectionForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The ticked documents, or the statement as a whole. There is no field for an amount."""
+
+    document_refs: tuple[str, ...] = ()
+    view: StatementView = StatementView.ALL
+    pick: Literal["", "statement"] = ""
+
+
+@get("/outstanding", guards=[customer_required])
+async def outstanding(
+    request: AnyRequest,
+    templates: NamedDependency[Templates],
+    show_outstanding: NamedDependency[ShowOutstanding],
+    policies: NamedDependency[Policies],
+    clock: NamedDependency[Clock],
+    uow: NamedDependency[UnitOfWorkFactory],
+    view: FromQuery[str] = "all",
+    select: FromQuery[str] = "",
+) -> Response[Any]:
+    return await _page(
+        request,
+        templates,
+        show_outstanding,
+        policies,
+        clock,
+        uow,
+        view=_view(view),
+        select=select,
+    )
+
+
+@post("/pay", guards=[customer_permitted("pay")])
+async def select_to_pay(
+    request: AnyRequest,
+    templates: NamedDependency[Templates],
+    show_outstanding: NamedDependency[ShowOutstanding],
+    quote_payment: NamedDependency[QuotePayment],
+    policies: NamedDependency[Policies],
+    clock: NamedDependency[Clock],
+    uow: NamedDependency[UnitOfWorkFactory],
+) -> Response[Any]:
+    """Price the selection, keep the price, and lead on to the choice of a method."""
+    form = bind(await request.form(), SelectionForm)
+    who = customer_of(request)
+    selected, view = form.document_refs, form.view
+    if form.pick == "statement":
+        view = StatementView.CURRENT_STATEMENT
+        shown = await show_outstanding(OutstandingQuery(account_no=who.account_no, view=view))
+        selected = everything_payable(shown)
+    try:
+        quote = await quote_payment(QuotePaymentCommand(by=who, selected=selected, view=view))
+    except (Invalid, Conflict, Unavailable) as error:
+        return await _page(
+            request,
+            templates,
+            show_outstanding,
+            policies,
+            clock,
+            uow,
+            view=view,
+            selected=selected,
+            problem=error.message,
+            status=kind_of(error).status,
+        )
+    return see_other(f"/pay/{quote.quote_id}")
+
+
+async def _page(
+    request: AnyRequest,
+    templates: Templates,
+    show_outstanding: ShowOutstanding,
+    policies: Policies,
+    clock: Clock,
+    uow: UnitOfWorkFactory,
+    *,
+    view: StatementView,
+    select: str = "",
+    selected: tuple[str, ...] = (),
+    problem: str = "",
+    status: int = 200,
+) -> Response[Any]:
+    who = customer_of(request)
+    shown = await show_outstanding(OutstandingQuery(account_no=who.account_no, view=view))
+    return show(
+        request,
+        templates,
+        "outstanding",
+        status=status,
+        freshness=page_freshness(shown),
+        outstanding=outstanding_page(
+            shown, policies.bounds, clock.today(), selected=frozenset(selected), select=select
+        ),
+        may_pay=may_pay(request),
+        problem=problem,
+        accounts=await _accounts(request, uow, who.account_no),
+    )
+
+
+async def _accounts(
+    request: AnyRequest, uow: UnitOfWorkFactory, current: str
+) -> tuple[AccountChoice, ...]:
+    """Return the accounts of this login where there is a choice."""
+    principal = session_of(request).principal
+    assert principal is not None
+    async with uow() as unit:
+        links = await unit.users.links(principal.user_id)
+        if len(links) < 2:
+            return ()
+        accounts = [await unit.accounts.get(link.account_no) for link in links]
+    return tuple(
+        AccountChoice(account.account_no, account.name, account.account_no == current)
+        for account in accounts
+    )
+
+
+def _view(text: str) -> StatementView:
+    """Take a view from an address; an unknown one shows everything."""
+    return StatementView(text) if text in set(StatementView) else StatementView.ALL

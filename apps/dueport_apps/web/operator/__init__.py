@@ -1,0 +1,1 @@
+"""The operator portal: customers, payments, settlements, integration."""

@@ -1,0 +1,101 @@
+"""The words of the operator portal for what the code names by constants."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from dueport_core.open_items import OpenItemKind
+from dueport_core.payments import PaymentState
+from dueport_core.postings import PostingCategory, PostingState
+from dueport_core.settlements import SettlementLineCategory, SettlementState
+
+KIND_WORDS: Final[Mapping[OpenItemKind, str]] = {
+    OpenItemKind.INVOICE: "Invoice",
+    OpenItemKind.DEBIT: "Debit adjustment",
+    OpenItemKind.CREDIT: "Credit adjustment",
+    OpenItemKind.FINANCE_CHARGE: "Finance charge",
+    OpenItemKind.BALANCE_FORWARD: "Balance forward",
+}
+
+METHOD_WORDS: Final[Mapping[str, str]] = {"card": "Card", "ach": "Bank account (ACH)"}
+
+STAGE_WORDS: Final[Mapping[str, str]] = {
+    "created": "Submitted by the customer",
+    PaymentState.REQUIRES_ACTION: "Waiting for the customer to confirm with their bank",
+    PaymentState.PENDING: "Sent to the processor",
+    PaymentState.PROCESSING: "Under way in the bank network",
+    PaymentState.SETTLED: "Settled",
+    PaymentState.FAILED: "Failed",
+    PaymentState.CANCELED: "Canceled",
+    PaymentState.RETURNED: "Returned by the customer's bank",
+    PaymentState.DISPUTED: "Disputed by the cardholder",
+    PaymentState.PARTIALLY_REFUNDED: "Refunded in part",
+    PaymentState.REFUNDED: "Refunded",
+    "unknown": "The processor's answer was lost; its record is being looked up",
+    "rejected": "Refused by the processor",
+}
+
+SETTLEMENT_COLOURS: Final[Mapping[SettlementState, str]] = {
+    SettlementState.OPEN: "amber",
+    SettlementState.MATCHED: "cyan",
+    SettlementState.POSTING: "amber",
+    SettlementState.POSTED: "blue",
+    SettlementState.RESOLVED: "green",
+    SettlementState.FAILED: "red",
+}
+
+POSTING_COLOURS: Final[Mapping[PostingState, str]] = {
+    PostingState.PENDING: "grey",
+    PostingState.CLAIMED: "amber",
+    PostingState.POSTED: "green",
+    PostingState.UNKNOWN: "amber",
+    PostingState.REJECTED: "red",
+}
+
+POSTING_WORDS: Final[Mapping[PostingState, str]] = {
+    PostingState.PENDING: "Not posted",
+    PostingState.CLAIMED: "Handed over",
+    PostingState.POSTED: "Posted",
+    PostingState.UNKNOWN: "Not confirmed",
+    PostingState.REJECTED: "Rejected",
+}
+
+CATEGORY_WORDS: Final[Mapping[PostingCategory, str]] = {
+    PostingCategory.INVOICES: "Invoices",
+    PostingCategory.CREDITS: "Credits",
+    PostingCategory.DEBITS: "Debits",
+}
+
+LINE_WORDS: Final[Mapping[SettlementLineCategory, str]] = {
+    SettlementLineCategory.PAYMENT: "Payment",
+    SettlementLineCategory.REFUND: "Refund",
+    SettlementLineCategory.REFUND_FAILURE: "Refund that failed",
+    SettlementLineCategory.RETURN: "ACH return",
+    SettlementLineCategory.DISPUTE: "Dispute",
+    SettlementLineCategory.DISPUTE_REVERSAL: "Dispute won",
+    SettlementLineCategory.FEE: "Processor fee",
+    SettlementLineCategory.ADJUSTMENT: "Adjustment",
+    SettlementLineCategory.RESERVE_HOLD: "Held in reserve",
+    SettlementLineCategory.RESERVE_RELEASE: "Released from reserve",
+    SettlementLineCategory.TOPUP: "Top-up",
+    SettlementLineCategory.PRIOR_SETTLEMENT: "Earlier payout",
+    SettlementLineCategory.FOREIGN: "Not from this portal",
+    SettlementLineCategory.UNALLOCATED: "Unexplained",
+}
+
+LEDGER_WORDS: Final[Mapping[str, str]] = {
+    "cash": "Cash",
+    "ar": "Accounts receivable",
+    "sales_discounts": "Sales discounts",
+    "surcharge_recovery": "Surcharge recovery",
+    "processor_fees": "Processor fees",
+    "dispute_loss": "Dispute losses",
+    "unapplied": "Unapplied",
+    "suspense": "Suspense",
+}
+
+
+def ledger_words(account: str) -> str:
+    """Name a ledger account for people; every processor has a clearing account of its own."""
+    if account.startswith("clearing:"):
+        return f"Clearing, {account.removeprefix('clearing:')}"
+    return LEDGER_WORDS.get(account, account)
