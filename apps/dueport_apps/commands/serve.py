@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -74,9 +75,10 @@ def listening(host: str, port: int, option: str) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((host, port))
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise Misconfigured(
-            f"port {port} on {host} cannot be used ({error.strerror or error}); end the program "
-            f"that holds it, or choose another with {option}"
+            f"port {port} on {host} cannot be used ({reason}); end the program that holds it, or "
+            f"choose another with {option}"
         ) from error
     with listener:
         yield listener
