@@ -14,22 +14,11 @@ from typing import Any
 import msgspec
 import pyotp
 from dependency_injector import providers
-from dueport_ports import (
-    Account,
-    Contact,
-    Instrument,
-    PaymentMethodKind,
-    Secret,
-)
-from dueport_ports.testing.context import StillClock
-from dueport_ports.testing.email import FakeEmailSender
-from dueport_ports.testing.fake_processor import FakeProcessor
-from dueport_ports.testing.fakes_erp import FakeErp
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dueport_apps.adapters.configured import ConfiguredErp, ConfiguredProcessors
-from dueport_apps.container import Container, build_container
+from dueport_apps.container import build_container
 from dueport_apps.jobs.handlers import job_handlers
 from dueport_apps.settings import DealerConfig, Settings
 from dueport_apps.storage.migrate import migrate
@@ -52,6 +41,17 @@ from dueport_core.open_items import OpenItem, OpenItemKind
 from dueport_core.payments import Payment
 from dueport_core.quotes import PaymentQuote
 from dueport_core.statements import StatementView
+from dueport_ports import (
+    Account,
+    Contact,
+    Instrument,
+    PaymentMethodKind,
+    Secret,
+)
+from dueport_ports.testing.context import StillClock
+from dueport_ports.testing.email import FakeEmailSender
+from dueport_ports.testing.fake_processor import FakeProcessor
+from dueport_ports.testing.fakes_erp import FakeErp
 from tests.databases import TestDatabases
 
 PROCESSOR = "fake_processor"

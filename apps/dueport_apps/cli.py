@@ -295,9 +295,21 @@ def audit_verify(session: Session) -> None:
 
 
 @main.command()
-@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), default="demo-data")
-@click.option("--port", default=8400, show_default=True, type=int)
-@click.option("--seed", default=7, show_default=True, type=int)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="demo-data",
+    show_default=True,
+    help="Where its data lies; the next start goes on from it.",
+)
+@click.option(
+    "--port",
+    default=8400,
+    show_default=True,
+    type=int,
+    help="The portals' port; the pages around them take the one 20 above, mail the one 25 above.",
+)
+@click.option("--seed", default=7, show_default=True, type=int, help="Which dealer is drawn.")
 @command
 def demo(session: Session, folder: Path, port: int, seed: int) -> None:
     """Run a demonstration dealer with both portals, the sandbox and a mailbox."""

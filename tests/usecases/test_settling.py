@@ -1,12 +1,15 @@
 """From payout to books: every cent explained, posted once, resolved by a person."""
 
 import datetime
+from collections import Counter
 
 import pytest
 
 from dueport_apps.usecases.post_settlement import PostSettlementCommand
 from dueport_apps.usecases.records import StoredSettlement
+from dueport_apps.usecases.show_outstanding import OutstandingQuery
 from dueport_core.errors import Conflict
+from dueport_core.journal import trial_balance
 from dueport_core.payments import Payment
 from dueport_core.postings import PostingState
 from dueport_core.settlements import SettlementState
@@ -173,3 +176,41 @@ async def test_a_document_voided_in_the_erp_disappears_from_what_is_owed(world: 
     async with world.container.uow()() as uow:
         refs = {found.document_ref for found in await uow.items.of_account("1001")}
     assert refs == {"INV-1", "INV-2", "CR-1", "INV-4"}
+
+
+async def test_what_is_settled_is_no_longer_shown_as_owed(world: World) -> None:
+    who = await world.customer("1001")
+    before = await world.container.show_outstanding()(OutstandingQuery(account_no="1001"))
+
+    await world.pay(who, "INV-1")
+    await world.run_jobs()
+
+    after = await world.container.show_outstanding()(OutstandingQuery(account_no="1001"))
+    assert before.aging.total_cents - after.aging.total_cents == 40_000
+    assert "INV-1" not in after.payables
+    async with world.container.uow()() as uow:
+        figures = (await uow.accounts.figures(["1001"]))["1001"]
+    assert figures.outstanding_cents == after.aging.total_cents
+    assert figures.past_due_cents == 0
+
+
+async def test_a_payout_of_returns_alone_still_reaches_the_erps_books(world: World) -> None:
+    who = await world.customer("1001")
+    payment = await world.pay(who, "INV-2", instrument=world.processor.bank())
+    world.clock.advance(datetime.timedelta(days=6))
+    await world.container.poll_everything()()
+    world.processor.pay_out()
+    await post(world, await imported(world))
+    settled = await world.payment(payment.payment_id)
+    assert settled.processor_ref is not None
+    world.clock.advance(datetime.timedelta(days=1))
+    world.processor.return_payment(settled.processor_ref, "R01")
+    world.processor.pay_out()
+
+    returned = await post(world, await imported(world))
+
+    assert returned.state is SettlementState.POSTED
+    sources = Counter(entry.source for entry in world.erp.journal)
+    assert set(sources.values()) == {1}
+    assert any(source.startswith(f"payment:{payment.payment_id}:returned") for source in sources)
+    assert trial_balance(world.erp.journal) == await world.balances()

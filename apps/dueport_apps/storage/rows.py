@@ -26,10 +26,12 @@ class Rows(Generic[S]):
         self._kind = kind
         self.names = kind.__struct_fields__
         self.columns: list[Column[Any]] = [table.c[name] for name in self.names]
+        # Putting it together costs as much as sending it, so it is done once.
+        self._select: Select[Any] = select(*self.columns)
 
     def select(self) -> Select[Any]:
         """Select the struct's columns, in the order that `build` expects."""
-        return select(*self.columns)
+        return self._select
 
     def build(self, row: Sequence[Any], start: int = 0) -> S:
         """Build the struct from a row whose columns from `start` on are `columns`."""

@@ -20,7 +20,6 @@ from dueport_apps.usecases.records import (
 from dueport_apps.usecases.services import Erp
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.errors import Conflict, Rejected, Unsupported
-from dueport_core.journal import JournalEntry
 from dueport_core.payments import Payment, PaymentState
 from dueport_core.postings import PostingCategory, PostingState, receipts_for
 from dueport_core.settlements import SettlementLineCategory, SettlementState, transition
@@ -123,24 +122,23 @@ class PostSettlement:
             payments, self._zone, None if constant == PAYMENT_PLACEHOLDER else constant
         )
         journal = await uow.journal.of_settlement(settlement.settlement_id)
-        batches: list[PostingBatch] = []
-        for category in PostingCategory:
-            if not receipts[category]:
-                continue
-            # The journal goes with the first batch, so that it is written once per settlement.
-            entries: tuple[JournalEntry, ...] = () if batches else tuple(journal)
-            batches.append(
-                PostingBatch(
-                    key=f"{settlement.settlement_id}-{category.value}",
-                    settlement_ref=settlement.head.settlement_ref,
-                    category=category,
-                    deposit_on=settlement.head.arrival_on
-                    or settlement.head.created_at.astimezone(self._zone).date(),
-                    receipts=receipts[category],
-                    journal=entries,
-                )
+        categories = [category for category in PostingCategory if receipts[category]]
+        if not categories and journal:
+            # Nothing but returns or fees: the books still change, so they are posted alone.
+            categories = [PostingCategory.INVOICES]
+        return [
+            PostingBatch(
+                key=f"{settlement.settlement_id}-{category.value}",
+                settlement_ref=settlement.head.settlement_ref,
+                category=category,
+                deposit_on=settlement.head.arrival_on
+                or settlement.head.created_at.astimezone(self._zone).date(),
+                receipts=receipts[category],
+                # The journal goes with the first batch, so it is written once per settlement.
+                journal=() if number else tuple(journal),
             )
-        return batches
+            for number, category in enumerate(categories)
+        ]
 
     async def _payments(self, uow: UnitOfWork, lines: Sequence[StoredLine]) -> list[Payment]:
         ids = [

@@ -8,6 +8,7 @@ import datetime
 
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.records import AccountFigures
+from dueport_apps.usecases.show_outstanding import less_settled
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.accounts import Account
 from dueport_core.aging import AgingBounds, age, weighted_days_overdue_tenths
@@ -46,11 +47,19 @@ class RefreshFigures:
         if not numbers:
             return
         items = await uow.items.of_accounts(numbers)
+        applied = await uow.items.applied(numbers)
         today = self._clock.today()
         figures = []
         for number in numbers:
             account = await uow.accounts.get(number)
-            figures.append(figures_of(account, items.get(number, []), today, self._policies.bounds))
+            figures.append(
+                figures_of(
+                    account,
+                    less_settled(items.get(number, []), applied),
+                    today,
+                    self._policies.bounds,
+                )
+            )
         await uow.accounts.save_figures(figures)
 
 

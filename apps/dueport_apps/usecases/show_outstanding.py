@@ -1,6 +1,7 @@
 """What a customer owes, grouped by job: the page, the API and the quote read the same values."""
 
 import datetime
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -61,9 +62,10 @@ class ShowOutstanding:
         """Do the same inside a unit of work that is already open."""
         today = self._clock.today()
         account = await uow.accounts.get(query.account_no)
-        every_item = await uow.items.of_account(query.account_no)
-        statement = await uow.statements.current(query.account_no)
         reserved = await uow.items.reserved(query.account_no)
+        applied = {ref: entry.applied_cents for ref, entry in reserved.items()}
+        every_item = less_settled(await uow.items.of_account(query.account_no), applied)
+        statement = await uow.statements.current(query.account_no)
         view = query.view if statement else StatementView.ALL
         items = items_in_view(every_item, statement, view)
         payables = {
@@ -92,12 +94,25 @@ class ShowOutstanding:
         )
 
 
+def less_settled(items: Sequence[OpenItem], applied: Mapping[str, int]) -> list[OpenItem]:
+    """Return the items as the ERP will show them once it has what is settled already; paid ones
+    are gone."""
+    left = [
+        msgspec.structs.replace(
+            item, open_amount_cents=item.payable_cents(0, applied[item.document_ref])
+        )
+        if applied.get(item.document_ref)
+        else item
+        for item in items
+    ]
+    return [item for item in left if item.open_amount_cents]
+
+
 def _payable(item: OpenItem, reserved: Reserved | None, today: datetime.date) -> Payable:
     held = reserved.held_cents if reserved else 0
-    applied = reserved.applied_cents if reserved else 0
     return Payable(
         item=item,
-        payable_cents=item.payable_cents(held, applied),
+        payable_cents=item.payable_cents(held),
         days_past_due=item.days_past_due(today),
         reserved=reserved,
     )

@@ -217,8 +217,8 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
 
 async def freshness(uow: UnitOfWork, now: datetime.datetime, warn_after_h: int) -> Freshness:
     """Say how fresh the mirror is; a failed newest run is named even when an older one is recent."""
-    good = await uow.mirror.last_good_run()
     newest = await uow.mirror.last_run()
+    good = newest if newest and newest.state == "done" else await uow.mirror.last_good_run()
     as_of = (good.as_of or good.started_at) if good else None
     stale = as_of is None or now - as_of > datetime.timedelta(hours=warn_after_h)
     failed = newest is not None and newest.state == "failed"

@@ -113,6 +113,10 @@ class OpenItemRepository(Protocol):
         """Return what is in flight or settled but not yet seen in the ERP, by document."""
         ...
 
+    async def applied(self, account_nos: Sequence[str]) -> dict[str, int]:
+        """Return, by document, what is settled and not yet seen in the ERP."""
+        ...
+
 
 class StatementRepository(Protocol):
     async def current(self, account_no: str) -> Statement | None: ...
@@ -449,8 +453,8 @@ class JournalRepository(Protocol):
     async def of_source(self, source: str) -> JournalEntry | None: ...
 
     async def of_settlement(self, settlement_id: str) -> list[JournalEntry]:
-        """Return the entries whose source starts with ``settlement:<id>:`` and those of the
-        settlement's payments."""
+        """Return the entries that this settlement's own lines have booked; an entry belongs to one
+        settlement at most."""
         ...
 
     async def balances(self) -> dict[str, int]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
+
+from dueport_invite_credentials.generator import OneTimeCredentials
 from dueport_ports import (
     CredentialGenerator,
     CredentialRequest,
@@ -17,8 +19,6 @@ from dueport_ports import (
     Skipped,
     check_email,
 )
-
-from dueport_invite_credentials.generator import OneTimeCredentials
 
 Sentence = Annotated[str, msgspec.Meta(max_length=400)]
 

@@ -1,8 +1,7 @@
 """Registers the credential delivery under the name ``invite_credentials``."""
 
-from dueport_ports import PluginContext, Registry, hookimpl
-
 from dueport_invite_credentials.delivery import CredentialDelivery, CredentialSettings
+from dueport_ports import PluginContext, Registry, hookimpl
 
 
 def build(settings: CredentialSettings, context: PluginContext) -> CredentialDelivery:

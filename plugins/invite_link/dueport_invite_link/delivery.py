@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
+
 from dueport_ports import InviteContent, InviteDelivery, InviteRequest, Skipped, check_email
 
 Sentence = Annotated[str, msgspec.Meta(max_length=400)]

@@ -1,8 +1,7 @@
 """Registers the link delivery under the name ``invite_link``."""
 
-from dueport_ports import PluginContext, Registry, hookimpl
-
 from dueport_invite_link.delivery import LinkDelivery, LinkSettings
+from dueport_ports import PluginContext, Registry, hookimpl
 
 
 def build(settings: LinkSettings, context: PluginContext) -> LinkDelivery:

@@ -5,6 +5,7 @@ import secrets
 
 import msgspec
 import pytest
+
 from dueport_core import credentials as core_credentials
 from dueport_invite_credentials import OneTimeCredentials, plugin
 from dueport_invite_credentials.delivery import CredentialDelivery, CredentialSettings
@@ -28,7 +29,6 @@ from dueport_ports.testing.invites import (
     sample_account,
     sample_invite,
 )
-
 from tests.mail.samples import render_invite
 from tests.mail.test_rendering import Outline
 

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+
 from dueport_invite_link import plugin
 from dueport_invite_link.delivery import LinkDelivery, LinkSettings
 from dueport_ports import (
@@ -18,7 +19,6 @@ from dueport_ports.testing.invites import (
     sample_account,
     sample_invite,
 )
-
 from tests.mail.samples import DEALER, render_invite
 from tests.mail.test_rendering import Outline
 

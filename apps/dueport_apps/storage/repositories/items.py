@@ -93,3 +93,12 @@ class SqlOpenItems:
                 }
             found[row.document_ref] = msgspec.structs.replace(known, **changes)
         return found
+
+    async def applied(self, account_nos: Sequence[str]) -> dict[str, int]:
+        """Return, by document, what is settled and not yet seen in the ERP."""
+        rows = await self._connection.execute(
+            select(reservation.c.document_ref, func.sum(reservation.c.amount_cents))
+            .where(reservation.c.account_no.in_(account_nos), reservation.c.state == "applied")
+            .group_by(reservation.c.document_ref)
+        )
+        return {row[0]: int(row[1]) for row in rows}

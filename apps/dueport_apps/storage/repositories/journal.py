@@ -14,6 +14,7 @@ from dueport_apps.storage.tables.settling import (
 )
 from dueport_core.errors import NotFound
 from dueport_core.journal import JournalEntry, JournalLine
+from dueport_core.settlements import SettlementLine, SettlementLineCategory
 
 
 class SqlJournal:
@@ -59,7 +60,11 @@ class SqlJournal:
         return found[0] if found else None
 
     async def of_settlement(self, settlement_id: str) -> list[JournalEntry]:
-        """Return the entries of a settlement, of its lines and of its payments, oldest first."""
+        """Return what this settlement's own lines have booked, oldest first.
+
+        A payment's entry belongs to the settlement that paid it out and its return to the one that
+        took it back, so every entry is in one settlement at most.
+        """
         head = (
             await self._connection.execute(
                 select(settlement.c.processor, settlement.c.settlement_ref).where(
@@ -72,20 +77,15 @@ class SqlJournal:
         lines = await self._connection.scalars(
             select(settlement_line.c.line).where(settlement_line.c.settlement_id == settlement_id)
         )
-        exact: set[str] = set()
-        beginnings = {
-            f"settlement:{settlement_id}:",
-            f"settlement:{head.processor}:{head.settlement_ref}:",
-        }
+        exact = {f"settlement:{head.processor}:{head.settlement_ref}:paid"}
+        returns: set[str] = set()
         for line in lines:
-            exact |= {f"{kind}:{head.processor}:{line.line_ref}" for kind in ("fee", "suspense")}
-            if line.payment_id:
-                beginnings.add(f"payment:{line.payment_id}:")
-            if line.dispute_ref:
-                beginnings.add(f"dispute:{head.processor}:{line.dispute_ref}:")
+            exact |= _sources_of(head.processor, line)
+            if line.category is SettlementLineCategory.RETURN and line.payment_id:
+                returns.add(f"payment:{line.payment_id}:returned:")
         source = journal_entry.c.source
         return await self._entries(
-            or_(source.in_(exact), *_begins_with_any(source, sorted(beginnings)))
+            or_(source.in_(exact), *_begins_with_any(source, sorted(returns)))
         )
 
     async def balances(self) -> dict[str, int]:
@@ -142,3 +142,19 @@ def _begins_with_any(
     source: ColumnElement[str], beginnings: Iterable[str]
 ) -> Iterable[ColumnElement[bool]]:
     return (source.startswith(beginning, autoescape=True) for beginning in beginnings)
+
+
+def _sources_of(processor: str, line: SettlementLine) -> set[str]:
+    """Return the sources of the entries that a line books, by the names that the rules give them."""
+    sources = {f"{kind}:{processor}:{line.line_ref}" for kind in ("fee", "suspense")}
+    dispute = f"dispute:{processor}:{line.dispute_ref or line.line_ref}"
+    match line.category:
+        case SettlementLineCategory.PAYMENT:
+            sources.add(f"payment:{line.payment_id}:settled")
+        case SettlementLineCategory.REFUND:
+            sources.add(f"refund:{line.refund_ref or line.line_ref}")
+        case SettlementLineCategory.DISPUTE:
+            sources.add(f"{dispute}:opened")
+        case SettlementLineCategory.DISPUTE_REVERSAL:
+            sources.add(f"{dispute}:won")
+    return sources
