@@ -25,7 +25,14 @@ def main() -> None:
     """Write requirements-dev.txt first, so that both files pin the same versions."""
     compile_command = [sys.executable, "-m", "piptools", "compile", *OPTIONS]
     lock(compile_command, "requirements-dev.txt", "--extra", "dev")
-    lock(compile_command, "requirements.txt", "--constraint", "requirements-dev.txt")
+    lock(
+        compile_command,
+        "requirements.txt",
+        "--extra",
+        "build",
+        "--constraint",
+        "requirements-dev.txt",
+    )
 
 
 def lock(command: list[str], output: str, *options: str) -> None:
