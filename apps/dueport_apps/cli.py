@@ -136,9 +136,10 @@ def migrate(session: Session) -> None:
 @command
 def serve(session: Session, worker: bool) -> None:
     """Serve both portals, the API and the webhooks."""
+    from dueport_apps.commands.serve import run
     from dueport_apps.commands.serve import serve as serve_portals
 
-    asyncio.run(serve_portals(session.settings(), with_worker=worker))
+    run(serve_portals(session.settings(), with_worker=worker))
 
 
 @main.command()
@@ -147,9 +148,9 @@ def serve(session: Session, worker: bool) -> None:
 @command
 def worker(session: Session, concurrency: int, once: bool) -> None:
     """Run background work: mail, webhooks, settlements, posting, schedules."""
-    from dueport_apps.commands.serve import work
+    from dueport_apps.commands.serve import run, work
 
-    asyncio.run(work(session.settings(), concurrency=concurrency, once=once))
+    run(work(session.settings(), concurrency=concurrency, once=once))
 
 
 @main.command()

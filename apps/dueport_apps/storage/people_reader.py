@@ -1,7 +1,7 @@
 """Who is behind a request: one statement each, on the pool that commits by itself."""
 
 import msgspec
-from sqlalchemy import and_
+from sqlalchemy import and_, bindparam
 
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.rows import Rows
@@ -12,6 +12,20 @@ _USERS = Rows(portal_user, PortalUser)
 _LINKS = Rows(account_link, AccountLink)
 _OPERATORS = Rows(operator, Operator)
 _KEYS = Rows(api_key, ApiKey)
+# Every request asks for one of these, and putting them together costs more than sending them.
+_USER_WITH_LINK = (
+    _USERS.select()
+    .add_columns(*_LINKS.columns)
+    .outerjoin(
+        account_link,
+        and_(
+            account_link.c.user_id == portal_user.c.user_id,
+            account_link.c.account_no == bindparam("account_no"),
+        ),
+    )
+    .where(portal_user.c.user_id == bindparam("user_id"))
+)
+_OPERATOR = _OPERATORS.select().where(operator.c.operator_id == bindparam("operator_id"))
 
 
 class LinkedUser(msgspec.Struct, frozen=True):
@@ -27,20 +41,9 @@ class PeopleReader:
 
     async def portal_user(self, user_id: str, account_no: str) -> LinkedUser | None:
         """Return the user, with the link to the account where there is one."""
-        query = (
-            _USERS.select()
-            .add_columns(*_LINKS.columns)
-            .outerjoin(
-                account_link,
-                and_(
-                    account_link.c.user_id == portal_user.c.user_id,
-                    account_link.c.account_no == account_no,
-                ),
-            )
-            .where(portal_user.c.user_id == user_id)
-        )
+        names = {"user_id": user_id, "account_no": account_no}
         async with self._database.statements.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
+            row = (await connection.execute(_USER_WITH_LINK, names)).one_or_none()
         if row is None:
             return None
         linked_at = len(_USERS.names)
@@ -48,9 +51,9 @@ class PeopleReader:
         return LinkedUser(_USERS.build(row), link)
 
     async def operator(self, operator_id: str) -> Operator | None:
-        query = _OPERATORS.select().where(operator.c.operator_id == operator_id)
         async with self._database.statements.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
+            found = await connection.execute(_OPERATOR, {"operator_id": operator_id})
+            row = found.one_or_none()
         return None if row is None else _OPERATORS.build(row)
 
     async def api_key(self, key_hash: bytes) -> ApiKey | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, insert, update
+from sqlalchemy import bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql
 
 from dueport_apps.storage.engine import Database
@@ -22,6 +22,8 @@ from dueport_apps.web.http.sessions import AuthLevel, SessionRecord
 from dueport_apps.web.http.settings import Portal
 
 _SESSIONS = Rows(session, SessionRecord)
+# Every request asks for it, and putting it together costs more than sending it.
+_BY_TOKEN = _SESSIONS.select().where(session.c.token_hash == bindparam("token_hash"))
 # No request runs this long; a claim without an answer after it has died on the way.
 _LOST_AFTER = datetime.timedelta(minutes=10)
 
@@ -35,9 +37,7 @@ class SqlSessionStore:
     async def find(self, token_hash: bytes) -> SessionRecord | None:
         """Return the row of a hashed token, or None."""
         async with self._database.statements.connect() as connection:
-            found = await connection.execute(
-                _SESSIONS.select().where(session.c.token_hash == token_hash)
-            )
+            found = await connection.execute(_BY_TOKEN, {"token_hash": token_hash})
             row = found.one_or_none()
         if row is None:
             return None

@@ -35,6 +35,7 @@ USE_CASES = (
     "process_event",
     "processors",
     "quote_payment",
+    "reads",
     "receipts",
     "receive_webhook",
     "request_sync",

@@ -259,6 +259,7 @@ def _environment(
             "draw_money": _money,
             "draw_day": _days(time_zone),
             "draw_badge": _badge,
+            "draw_tick": _tick,
             "column": Column,
             "stretches": stretches,
             "new_key": new_token,
@@ -304,6 +305,24 @@ def _days(time_zone: ZoneInfo) -> Callable[[date], Markup]:
 def _badge(label: str, colour: str = "grey") -> Markup:
     """Draw a word on a coloured ground."""
     return Markup(f'<span class="dp-badge dp-badge-{escape(colour)}">{escape(label)}</span>')  # noqa: S704 - Both parts are escaped.
+
+
+def _tick(
+    name: str,
+    value: str,
+    label: str,
+    cents: int = 0,
+    group: str = "",
+    checked: bool = False,
+    disabled: bool = False,
+) -> Markup:
+    """Draw the cell with the box that selects a row; its label is for those who cannot see it."""
+    state = f"{' checked' if checked else ''}{' disabled' if disabled else ''}"
+    return Markup(  # noqa: S704 - Every text is escaped.
+        '<td class="dp-tick"><input class="form-check-input" type="checkbox" '
+        f'name="{escape(name)}" value="{escape(value)}" aria-label="{escape(label)}" '
+        f'data-select-item="{escape(group)}" data-cents="{cents:d}"{state}></td>'
+    )
 
 
 def stretches(amounts_cents: Sequence[int], whole: int = 1000) -> list[tuple[int, int]]:

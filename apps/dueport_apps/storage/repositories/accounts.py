@@ -36,6 +36,13 @@ _ACCOUNTS = Rows(account, Account)
 _JOBS = Rows(job, Job)
 _FIGURES = Rows(account_figures, AccountFigures)
 
+_BY_NUMBER = _ACCOUNTS.select().where(account.c.account_no == bindparam("account_no"))
+_JOBS_OF_ACCOUNT = (
+    _JOBS.select()
+    .where(job.c.account_no == bindparam("account_no"), ~job.c.gone)
+    .order_by(job.c.job_no)
+)
+
 _figures = account_figures.c
 # The last column of each order makes it unique; the larger balance comes first among equals.
 _ORDERS: dict[AccountSort, tuple[ColumnElement[Any], ...]] = {
@@ -83,18 +90,12 @@ class SqlAccounts:
 
     async def find(self, account_no: str) -> Account | None:
         """Return an account, also one that has gone from the ERP; None for an unknown number."""
-        row = (
-            await self._connection.execute(
-                _ACCOUNTS.select().where(account.c.account_no == account_no)
-            )
-        ).one_or_none()
+        row = (await self._connection.execute(_BY_NUMBER, {"account_no": account_no})).one_or_none()
         return None if row is None else _ACCOUNTS.build(row)
 
     async def jobs(self, account_no: str) -> list[Job]:
         """Return the account's jobs by number."""
-        rows = await self._connection.execute(
-            _JOBS.select().where(job.c.account_no == account_no, ~job.c.gone).order_by(job.c.job_no)
-        )
+        rows = await self._connection.execute(_JOBS_OF_ACCOUNT, {"account_no": account_no})
         return [_JOBS.build(row) for row in rows]
 
     async def lock(self, account_no: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dueport_apps.storage.rows import Rows
@@ -19,6 +19,21 @@ _AGE = (
     func.coalesce(document.c.posted_on, document.c.issued_on),
     document.c.document_ref,
 )
+# What every page of a customer asks for is put together once: that costs more than sending it.
+_OF_ACCOUNT = (
+    _ITEMS.select()
+    .where(document.c.account_no == bindparam("account_no"), document.c.open_amount_cents != 0)
+    .order_by(*_AGE)
+)
+_RELEASED_OF_ACCOUNT = _OF_ACCOUNT.where(document.c.released)
+_RESERVED = (
+    select(reservation)
+    .where(
+        reservation.c.account_no == bindparam("account_no"),
+        or_(reservation.c.state == "held", reservation.c.state == "applied"),
+    )
+    .order_by(reservation.c.number)
+)
 
 
 class SqlOpenItems:
@@ -29,14 +44,9 @@ class SqlOpenItems:
 
     async def of_account(self, account_no: str, *, released_only: bool = True) -> list[OpenItem]:
         """Return the account's items with an open amount, oldest due date first."""
-        query = (
-            _ITEMS.select()
-            .where(document.c.account_no == account_no, document.c.open_amount_cents != 0)
-            .order_by(*_AGE)
-        )
-        if released_only:
-            query = query.where(document.c.released)
-        return [_ITEMS.build(row) for row in await self._connection.execute(query)]
+        query = _RELEASED_OF_ACCOUNT if released_only else _OF_ACCOUNT
+        rows = await self._connection.execute(query, {"account_no": account_no})
+        return [_ITEMS.build(row) for row in rows]
 
     async def of_accounts(self, account_nos: Sequence[str]) -> dict[str, list[OpenItem]]:
         """Return the released open items of several accounts; every account has a list."""
@@ -65,14 +75,7 @@ class SqlOpenItems:
 
     async def reserved(self, account_no: str) -> dict[str, Reserved]:
         """Return what is in flight or settled but not yet seen in the ERP, by document."""
-        rows = await self._connection.execute(
-            select(reservation)
-            .where(
-                reservation.c.account_no == account_no,
-                reservation.c.state.in_(("held", "applied")),
-            )
-            .order_by(reservation.c.number)
-        )
+        rows = await self._connection.execute(_RESERVED, {"account_no": account_no})
         found: dict[str, Reserved] = {}
         for row in rows:
             known = found.get(row.document_ref) or Reserved(

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import Integer, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +27,9 @@ from dueport_ports import Entity, Record, RowProblem
 
 _RUNS = Rows(sync_run, SyncRun)
 _PROBLEMS = Rows(sync_problem, StoredProblem)
+_NEWEST_RUNS = (
+    _RUNS.select().order_by(sync_run.c.number.desc()).limit(bindparam("limit", type_=Integer))
+)
 _ABANDONED_AFTER = datetime.timedelta(hours=2)
 
 
@@ -90,9 +93,7 @@ class SqlMirror:
 
     async def runs(self, limit: int) -> list[SyncRun]:
         """Return the newest runs first."""
-        rows = await self._connection.execute(
-            _RUNS.select().order_by(sync_run.c.number.desc()).limit(limit)
-        )
+        rows = await self._connection.execute(_NEWEST_RUNS, {"limit": limit})
         return [_RUNS.build(row) for row in rows]
 
     async def add_problems(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +14,12 @@ from dueport_core.invitations import InvitationState
 
 _USERS = Rows(portal_user, PortalUser)
 _LINKS = Rows(account_link, AccountLink)
+
+_LINKS_OF_USER = (
+    _LINKS.select()
+    .where(account_link.c.user_id == bindparam("user_id"))
+    .order_by(account_link.c.account_no)
+)
 
 
 class SqlUsers:
@@ -71,11 +77,7 @@ class SqlUsers:
 
     async def links(self, user_id: str) -> list[AccountLink]:
         """Return the user's accounts by number."""
-        rows = await self._connection.execute(
-            _LINKS.select()
-            .where(account_link.c.user_id == user_id)
-            .order_by(account_link.c.account_no)
-        )
+        rows = await self._connection.execute(_LINKS_OF_USER, {"user_id": user_id})
         return [_LINKS.build(row) for row in rows]
 
     async def of_account(self, account_no: str) -> list[PortalUser]:

@@ -44,7 +44,7 @@ async def outstanding(
     show_outstanding: NamedDependency[ShowOutstanding],
     policies: NamedDependency[Policies],
     clock: NamedDependency[Clock],
-    uow: NamedDependency[UnitOfWorkFactory],
+    reads: NamedDependency[UnitOfWorkFactory],
     view: FromQuery[str] = "all",
     select: FromQuery[str] = "",
 ) -> Response[Any]:
@@ -54,7 +54,7 @@ async def outstanding(
         show_outstanding,
         policies,
         clock,
-        uow,
+        reads,
         view=_view(view),
         select=select,
     )
@@ -68,7 +68,7 @@ async def select_to_pay(
     quote_payment: NamedDependency[QuotePayment],
     policies: NamedDependency[Policies],
     clock: NamedDependency[Clock],
-    uow: NamedDependency[UnitOfWorkFactory],
+    reads: NamedDependency[UnitOfWorkFactory],
 ) -> Response[Any]:
     """Price the selection, keep the price, and lead on to the choice of a method."""
     form = bind(await request.form(), SelectionForm)
@@ -87,7 +87,7 @@ async def select_to_pay(
             show_outstanding,
             policies,
             clock,
-            uow,
+            reads,
             view=view,
             selected=selected,
             problem=error.message,
@@ -102,7 +102,7 @@ async def _page(
     show_outstanding: ShowOutstanding,
     policies: Policies,
     clock: Clock,
-    uow: UnitOfWorkFactory,
+    reads: UnitOfWorkFactory,
     *,
     view: StatementView,
     select: str = "",
@@ -123,17 +123,17 @@ async def _page(
         ),
         may_pay=may_pay(request),
         problem=problem,
-        accounts=await _accounts(request, uow, who.account_no),
+        accounts=await _accounts(request, reads, who.account_no),
     )
 
 
 async def _accounts(
-    request: AnyRequest, uow: UnitOfWorkFactory, current: str
+    request: AnyRequest, reads: UnitOfWorkFactory, current: str
 ) -> tuple[AccountChoice, ...]:
     """Return the accounts of this login where there is a choice."""
     principal = session_of(request).principal
     assert principal is not None
-    async with uow() as unit:
+    async with reads() as unit:
         links = await unit.users.links(principal.user_id)
         if len(links) < 2:
             return ()
