@@ -5,9 +5,11 @@ import re
 import zipfile
 from io import BytesIO
 
+from dueport_apps.usecases.post_settlement import PostSettlementCommand
 from dueport_apps.usecases.records import OperatorRole
 from dueport_core.errors import Unavailable
 from dueport_core.payments import Payment, PaymentState
+from dueport_core.postings import check_number
 from tests.web.operator.desk import Desk, sign_in
 from tests.web.portal import PortalApp
 from tests.world import PROCESSOR, World
@@ -137,6 +139,7 @@ async def test_posting_and_resolving_ask_for_a_fresh_code_and_come_back(
 ) -> None:
     _, settlement_id = await paid_out(world)
     path = f"/operator/settlements/{settlement_id}"
+    world.clock.advance(datetime.timedelta(minutes=6))
     await admin.browser.get(path)
     asked = await admin.browser.post(f"{path}/post")
     assert asked.status_code == 303
@@ -244,3 +247,31 @@ async def test_unknown_payments_and_settlements_are_not_found(app: PortalApp, ad
         await admin.browser.get("/operator/settlements")
         response = await admin.browser.post(f"/operator/settlements/X/{step}")
         assert response.status_code == 404, step
+
+
+async def test_a_return_after_posting_says_which_receipt_to_reverse_in_the_erp(
+    app: PortalApp, world: World
+) -> None:
+    who = await world.customer("1001")
+    payment = await world.pay(who, "INV-2", instrument=world.processor.bank())
+    world.clock.advance(datetime.timedelta(days=6))
+    await world.container.poll_everything()()
+    world.processor.pay_out()
+    await world.container.import_settlements()(PROCESSOR)
+    async with world.container.uow()() as uow:
+        rows, _ = await uow.settlements.rows(None, 10)
+    command = PostSettlementCommand(settlement_id=rows[0].settlement.settlement_id, by=world.staff)
+    await world.container.post_settlement()(command)
+    settled = await world.payment(payment.payment_id)
+    assert settled.processor_ref is not None
+    desk = await sign_in(app)
+    page = (await desk.browser.get(f"/operator/payments/{payment.payment_id}")).text
+    assert "Reverse this receipt" not in page
+
+    world.processor.return_payment(settled.processor_ref, "R01")
+    await world.container.process_event().payment(PROCESSOR, settled.processor_ref)
+    page = (await desk.browser.get(f"/operator/payments/{payment.payment_id}")).text
+
+    assert "Reverse this receipt in the ERP" in page
+    assert check_number(payment.payment_id) in page
+    await desk.browser.close()

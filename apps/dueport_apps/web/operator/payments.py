@@ -18,6 +18,7 @@ from dueport_apps.usecases.records import (
     PaymentFilter,
     PortalUser,
     StoredAttempt,
+    StoredSettlement,
 )
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_apps.web.http.guards import operator_required
@@ -39,7 +40,9 @@ from dueport_apps.web.payment_status import STATUS_CHOICES, payment_row
 from dueport_apps.web.people import session_of
 from dueport_apps.web.templating import Templates
 from dueport_core.errors import Conflict, NotFound, PortError
-from dueport_core.payments import Payment
+from dueport_core.payments import Payment, PaymentState
+from dueport_core.postings import check_number
+from dueport_core.settlements import SettlementState
 
 PATH = "/operator/payments"
 
@@ -105,6 +108,9 @@ class PaymentPage(msgspec.Struct, frozen=True, kw_only=True):
     settlement_ref: str
     has_receipt: bool
     can_check: bool
+    reverse_in_erp: str
+    """The check number that must be reversed by hand, because the money came back after it was
+    posted; else empty."""
 
 
 @get("/operator/payments", guards=[operator_required("view")])
@@ -220,4 +226,14 @@ async def _page(uow: UnitOfWork, payment_id: str) -> PaymentPage:
         settlement_ref=settlement.head.settlement_ref if settlement else "",
         has_receipt=payment.state in HAS_RECEIPT,
         can_check=payment.processor_ref is not None,
+        reverse_in_erp=_to_reverse(payment, settlement),
     )
+
+
+def _to_reverse(payment: Payment, settlement: StoredSettlement | None) -> str:
+    came_back = payment.state in (PaymentState.RETURNED, PaymentState.DISPUTED)
+    posted = settlement is not None and settlement.state in (
+        SettlementState.POSTED,
+        SettlementState.RESOLVED,
+    )
+    return check_number(payment.payment_id) if came_back and posted else ""
