@@ -277,7 +277,7 @@ class Container(containers.DeclarativeContainer):
     )
     decline_invitation = providers.Singleton(DeclineInvitation, uow, tokens, clock)
     expire_invitations = providers.Singleton(ExpireInvitations, uow, clock)
-    sign_in_customer = providers.Singleton(SignInCustomer, uow, hasher, clock)
+    sign_in_customer = providers.Singleton(SignInCustomer, uow, hasher, tokens, clock)
     sign_in_operator = providers.Singleton(SignInOperator, uow, hasher, clock)
     confirm_second_factor = providers.Singleton(ConfirmSecondFactor, uow, factor, tokens, clock)
     add_operator = providers.Singleton(AddOperator, uow, tokens, ids, clock)

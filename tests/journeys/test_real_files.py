@@ -15,7 +15,7 @@ from dependency_injector import providers
 
 from dueport_apps.adapters.configured import ConfiguredErp
 from dueport_apps.usecases.post_settlement import PostSettlementCommand
-from dueport_apps.usecases.records import Principal, StoredProblem
+from dueport_apps.usecases.records import PortalUser, Principal, StoredProblem
 from dueport_apps.usecases.show_outstanding import OutstandingQuery
 from dueport_apps.usecases.sign_in import SignInCommand
 from dueport_core.payments import PaymentState
@@ -152,6 +152,7 @@ async def test_a_clearwip_customer_is_invited_pays_and_is_posted_once(
         signed_in = await world.container.sign_in_customer()(
             SignInCommand(login=user.email, password=PASSWORD, client_ip="127.0.0.1")
         )
+        assert isinstance(signed_in, PortalUser)
         who = Principal(
             kind="customer",
             principal_id=signed_in.user_id,

@@ -2,15 +2,19 @@
 
 import asyncio
 import datetime
+import re
+from pathlib import Path
 
 import pytest
 
 from dueport_apps.usecases.accept_invitation import AcceptInvitationCommand
 from dueport_apps.usecases.invite_customer import InviteCustomerCommand
-from dueport_apps.usecases.sign_in import SignInCommand
+from dueport_apps.usecases.records import PortalUser
+from dueport_apps.usecases.sign_in import MustRegister, SignInCommand
 from dueport_core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyTries
 from dueport_core.invitations import InvitationState
-from tests.world import PASSWORD, World, account, token_in
+from tests.databases import TestDatabases
+from tests.world import PASSWORD, World, account, open_world, token_in
 
 
 async def test_an_invitation_mails_one_link_that_registers(world: World) -> None:
@@ -22,6 +26,7 @@ async def test_an_invitation_mails_one_link_that_registers(world: World) -> None
     signed_in = await world.container.sign_in_customer()(
         SignInCommand(login="AP@harbor.example", password=PASSWORD, client_ip="10.0.0.1")
     )
+    assert isinstance(signed_in, PortalUser)
     assert signed_in.user_id == user.user_id
     async with world.container.uow()() as uow:
         links = await uow.users.links(user.user_id)
@@ -188,3 +193,55 @@ async def test_the_mail_server_being_down_loses_no_invitation(world: World) -> N
 
     assert len(world.mail.sent) == 1
     assert token_in(world.mail.sent[0].text)
+
+
+async def test_a_mailed_credential_opens_the_registration_and_nothing_else(
+    test_databases: TestDatabases, tmp_path: Path
+) -> None:
+    policies = {"invite": {"delivery": "credentials"}}
+    async with open_world(test_databases, tmp_path, policies=policies) as world:
+        world.erp.put(account("1001", "Harbor Builders, LLC", "ap@harbor.example"))
+        await world.sync()
+        await world.container.invite_customer()(
+            InviteCustomerCommand(account_no="1001", by=world.staff)
+        )
+        await world.run_jobs()
+        mail = world.mail.sent[-1].text
+        secret = re.search(r"\b[A-Z2-7]{4}(?:-?[A-Z2-7]{4}){3}\b", mail)
+        assert secret is not None
+        sign_in = SignInCommand(
+            login="ap@harbor.example", password=secret.group(), client_ip="10.0.0.1"
+        )
+
+        way = await world.container.sign_in_customer()(sign_in)
+        assert isinstance(way, MustRegister)
+        async with world.container.uow()() as uow:
+            assert await uow.users.of_account("1001") == []
+        user = await world.register(way.token)
+
+        assert user.username == "ap@harbor.example"
+        with pytest.raises(Forbidden):
+            await world.container.sign_in_customer()(sign_in)
+
+
+async def test_a_mailed_credential_ends_after_three_days(
+    test_databases: TestDatabases, tmp_path: Path
+) -> None:
+    policies = {"invite": {"delivery": "credentials"}}
+    async with open_world(test_databases, tmp_path, policies=policies) as world:
+        world.erp.put(account("1001", "Harbor Builders, LLC", "ap@harbor.example"))
+        await world.sync()
+        await world.container.invite_customer()(
+            InviteCustomerCommand(account_no="1001", by=world.staff)
+        )
+        await world.run_jobs()
+        secret = re.search(r"\b[A-Z2-7]{4}(?:-?[A-Z2-7]{4}){3}\b", world.mail.sent[-1].text)
+        assert secret is not None
+        world.clock.advance(datetime.timedelta(hours=72))
+
+        with pytest.raises(Forbidden):
+            await world.container.sign_in_customer()(
+                SignInCommand(
+                    login="ap@harbor.example", password=secret.group(), client_ip="10.0.0.1"
+                )
+            )

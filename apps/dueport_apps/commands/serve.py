@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -102,9 +101,6 @@ async def serving(
     app: ASGIApp, listener: socket.socket, web: WebSection | None = None
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Serve an application beside the block; requests under way are answered when it ends."""
-    # What start-up made stays until the end, so the collector need not look through it again.
-    gc.collect()
-    gc.freeze()
     proxies = web.trusted_proxies if web else ()
     server = _Server(
         uvicorn.Config(

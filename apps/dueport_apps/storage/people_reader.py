@@ -1,7 +1,7 @@
 """Who is behind a request: one statement each, on the pool that commits by itself."""
 
 import msgspec
-from sqlalchemy import and_, bindparam
+from sqlalchemy import and_, bindparam, func, select
 
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.rows import Rows
@@ -12,10 +12,17 @@ _USERS = Rows(portal_user, PortalUser)
 _LINKS = Rows(account_link, AccountLink)
 _OPERATORS = Rows(operator, Operator)
 _KEYS = Rows(api_key, ApiKey)
+_other_links = account_link.alias()
 # Every request asks for one of these, and putting them together costs more than sending them.
 _USER_WITH_LINK = (
     _USERS.select()
     .add_columns(*_LINKS.columns)
+    .add_columns(
+        select(func.count())
+        .select_from(_other_links)
+        .where(_other_links.c.user_id == portal_user.c.user_id)
+        .scalar_subquery()
+    )
     .outerjoin(
         account_link,
         and_(
@@ -33,6 +40,8 @@ class LinkedUser(msgspec.Struct, frozen=True):
 
     user: PortalUser
     link: AccountLink | None
+    accounts: int
+    """How many accounts the user is linked to."""
 
 
 class PeopleReader:
@@ -48,7 +57,7 @@ class PeopleReader:
             return None
         linked_at = len(_USERS.names)
         link = _LINKS.build(row, linked_at) if row[linked_at] is not None else None
-        return LinkedUser(_USERS.build(row), link)
+        return LinkedUser(_USERS.build(row), link, row[-1])
 
     async def operator(self, operator_id: str) -> Operator | None:
         async with self._database.statements.connect() as connection:

@@ -73,7 +73,7 @@ class AcceptInvitation:
             user = PortalUser(
                 user_id=self._ids.new(),
                 email=invitation.email,
-                username=invitation.email,
+                username=invitation.credential_username or invitation.email,
                 name=command.name.strip() or account.name,
                 password_hash=password_hash,
                 created_at=now,

@@ -73,7 +73,6 @@ class PortalUser(msgspec.Struct, frozen=True, kw_only=True):
     """What is typed at sign-in beside the e-mail; the e-mail itself for link delivery."""
     name: str
     password_hash: str
-    must_change_password: bool = False
     active: bool = True
     created_at: datetime.datetime
 

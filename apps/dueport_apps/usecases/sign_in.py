@@ -9,10 +9,18 @@ import datetime
 
 import msgspec
 
-from dueport_apps.usecases.records import Operator, PortalUser, Principal, audit
+from dueport_apps.usecases.records import (
+    Operator,
+    PortalUser,
+    Principal,
+    StoredInvitation,
+    audit,
+)
 from dueport_apps.usecases.services import PasswordHasher, SecondFactor, Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from dueport_core.credentials import SECRET_LIFETIME_S
 from dueport_core.errors import Forbidden, TooManyTries
+from dueport_core.invitations import InvitationState
 from dueport_ports import Clock
 
 FREE_FAILURES = 10
@@ -68,19 +76,43 @@ class Throttle:
         )
 
 
+class MustRegister(msgspec.Struct, frozen=True):
+    """The login was a mailed one-time credential: it opens the registration and nothing else."""
+
+    token: str
+
+
 class SignInCustomer:
-    def __init__(self, uow: UnitOfWorkFactory, hasher: PasswordHasher, clock: Clock) -> None:
+    """Customers sign in with their own password; an invited one with the mailed credential.
+
+    A mailed secret never becomes a password. It is good for three days, for the registration page
+    alone, and it is worthless once somebody has registered there.
+    """
+
+    def __init__(
+        self, uow: UnitOfWorkFactory, hasher: PasswordHasher, tokens: Tokens, clock: Clock
+    ) -> None:
         self._uow = uow
         self._hasher = hasher
+        self._tokens = tokens
         self._clock = clock
         self._throttle = Throttle(clock)
 
-    async def __call__(self, command: SignInCommand) -> PortalUser:
-        """Return the user; raises Forbidden with one answer for every reason, or TooManyTries."""
+    async def __call__(self, command: SignInCommand) -> PortalUser | MustRegister:
+        """Return the user, or the way to the registration; raises Forbidden with one answer for
+        every reason, or TooManyTries."""
         async with self._uow() as uow:
             await self._throttle.refuse_if_slowed(uow, command.login, command.client_ip)
             user = await uow.users.by_login(command.login.strip())
-        right = await self._hasher.verify(user.password_hash if user else "", command.password)
+            invitation = None
+            if user is None:
+                invitation = await self._credential_of(uow, command.login.strip())
+        expected = user.password_hash if user else ""
+        if invitation is not None:
+            expected = invitation.credential_hash
+        right = await self._hasher.verify(expected, command.password)
+        if invitation is not None and right:
+            return await self._open_registration(invitation, command)
         who = Principal(
             kind="customer",
             principal_id=user.user_id if user else "",
@@ -102,6 +134,46 @@ class SignInCustomer:
             )
             await uow.commit()
         return user
+
+
+    async def _credential_of(self, uow: UnitOfWork, login: str) -> StoredInvitation | None:
+        invitation = await uow.invitations.by_username(login)
+        if invitation is None or not invitation.credential_hash:
+            return None
+        now = self._clock.now()
+        secret_ends_at = invitation.created_at + datetime.timedelta(seconds=SECRET_LIFETIME_S)
+        return invitation if now < min(secret_ends_at, invitation.expires_at) else None
+
+    async def _open_registration(
+        self, invitation: StoredInvitation, command: SignInCommand
+    ) -> MustRegister:
+        """Give the invitation a fresh token, so that only this browser can go on with it."""
+        token = self._tokens.new()
+        async with self._uow() as uow:
+            await uow.invitations.save(
+                msgspec.structs.replace(invitation, token_hash=self._tokens.hash(token)),
+                InvitationState.PENDING,
+            )
+            await self._throttle.clear(uow, command.login)
+            who = Principal(
+                kind="customer",
+                principal_id=invitation.email,
+                name=invitation.email,
+                account_no=invitation.account_no,
+                client_ip=command.client_ip,
+                user_agent=command.user_agent,
+            )
+            await uow.audit.append(
+                audit(
+                    who,
+                    self._clock.now(),
+                    "invitation.credential_used",
+                    f"account:{invitation.account_no}",
+                    invitation=invitation.invitation_id,
+                )
+            )
+            await uow.commit()
+        return MustRegister(token)
 
 
 class SignInOperator:

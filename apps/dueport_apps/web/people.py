@@ -52,6 +52,7 @@ class PeopleFinder:
             name=found.user.name,
             email=found.user.email,
             permissions=CUSTOMER_PERMISSIONS[found.link.role] if found.link else frozenset(),
+            accounts=found.accounts,
         )
 
     async def find_key(self, portal: Portal, key_hash: bytes) -> Principal | None:

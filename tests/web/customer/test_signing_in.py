@@ -4,7 +4,8 @@ import datetime
 
 import msgspec
 
-from dueport_apps.usecases.records import AccountLink
+from dueport_apps.usecases.records import AccountLink, StoredInvitation
+from dueport_core.invitations import InvitationState
 from tests.web.portal import PortalApp
 from tests.world import PASSWORD, World
 
@@ -101,17 +102,35 @@ async def test_signing_out_ends_the_session_everywhere_it_was_copied_to(
     assert (await browser.get("/outstanding")).headers["location"].startswith("/sign-in")
 
 
-async def test_a_first_password_does_not_open_the_portal(app: PortalApp, world: World) -> None:
-    who = await world.customer("1001")
+async def test_a_mailed_credential_opens_the_registration_and_no_other_page(
+    app: PortalApp, world: World
+) -> None:
+    now = world.clock.now()
     async with world.container.uow()() as uow:
-        user = await uow.users.get(who.principal_id)
-        await uow.users.save(msgspec.structs.replace(user, must_change_password=True))
+        await uow.invitations.add(
+            StoredInvitation(
+                invitation_id="invitation-1",
+                account_no="1001",
+                email="ap@harbor.example",
+                delivery="invite_credentials",
+                state=InvitationState.PENDING,
+                token_hash=b"never mailed",
+                created_at=now,
+                expires_at=now + datetime.timedelta(days=7),
+                created_by="operator-1",
+                credential_username="harbor",
+                credential_hash=await world.container.hasher().hash("ABCD2345EFGH6723"),
+            )
+        )
         await uow.commit()
     browser = app.browser()
     await browser.get("/sign-in")
-    right = {"login": "ap@harbor.example", "password": PASSWORD}
-    assert (await browser.post("/sign-in", right)).status_code == 403
-    assert "has to be replaced" in browser.text
+
+    answer = await browser.post("/sign-in", {"login": "harbor", "password": "ABCD2345EFGH6723"})
+
+    assert answer.headers["location"] == "/register"
+    assert (await browser.get("/register")).status_code == 200
+    assert "Harbor" in browser.text
     assert (await browser.get("/outstanding")).status_code == 303
 
 

@@ -35,7 +35,6 @@ portal_user = Table(
     words("username"),
     words("name"),
     words("password_hash"),
-    flag("must_change_password"),
     flag("active"),
     instant("created_at"),
 )

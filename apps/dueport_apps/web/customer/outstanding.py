@@ -133,10 +133,10 @@ async def _accounts(
     """Return the accounts of this login where there is a choice."""
     principal = session_of(request).principal
     assert principal is not None
+    if principal.accounts < 2:
+        return ()
     async with reads() as unit:
         links = await unit.users.links(principal.user_id)
-        if len(links) < 2:
-            return ()
         accounts = [await unit.accounts.get(link.account_no) for link in links]
     return tuple(
         AccountChoice(account.account_no, account.name, account.account_no == current)

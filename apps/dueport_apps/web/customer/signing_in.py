@@ -10,8 +10,9 @@ from litestar.response import Response
 
 from dueport_apps.settings import Settings
 from dueport_apps.usecases.records import PortalUser
-from dueport_apps.usecases.sign_in import SignInCommand, SignInCustomer
+from dueport_apps.usecases.sign_in import MustRegister, SignInCommand, SignInCustomer
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from dueport_apps.web.customer.invitation_cookie import ticket_cookie
 from dueport_apps.web.customer.pages import AnyRequest, see_other, show
 from dueport_apps.web.http.forms import bind, typed
 from dueport_apps.web.http.guards import customer_required
@@ -19,13 +20,10 @@ from dueport_apps.web.http.redirects import safe_next
 from dueport_apps.web.people import client_ip, session_of
 from dueport_apps.web.templating import Templates
 from dueport_core.errors import Forbidden, Invalid, NotFound, TooManyTries
+from dueport_ports import Clock
 
 HOME = "/outstanding"
 NO_ACCOUNT = "Your login is not linked to an account any more. Contact us to have it linked again."
-MUST_CHANGE = (
-    "This password was made for your first visit and has to be replaced before you can go on. "
-    "Contact us for a link to choose your own."
-)
 
 
 class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,8 +59,13 @@ async def sign_in(
     templates: NamedDependency[Templates],
     sign_in_customer: NamedDependency[SignInCustomer],
     uow: NamedDependency[UnitOfWorkFactory],
+    settings: NamedDependency[SkipValidation[Settings]],
+    clock: NamedDependency[Clock],
 ) -> Response[Any]:
-    """Open a session for the person's first account; every refusal shows the form again."""
+    """Open a session for the person's first account; every refusal shows the form again.
+
+    A mailed one-time credential leads to the registration and nowhere else.
+    """
     posted = await request.form()
     try:
         form = bind(posted, SignInForm)
@@ -74,8 +77,10 @@ async def sign_in(
                 user_agent=request.headers.get("user-agent", "")[:400],
             )
         )
-        if user.must_change_password:
-            raise Forbidden(MUST_CHANGE)
+        if isinstance(user, MustRegister):
+            answer = see_other("/register")
+            answer.set_cookie(ticket_cookie(settings, user.token, clock.now()))
+            return answer
         async with uow() as unit:
             account_no = await _first_account(unit, user)
             await open_session(request, unit, user, account_no)

@@ -91,6 +91,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     email: str
     permissions: frozenset[str] = frozenset()
+    accounts: int = 1
+    """How many accounts a customer may choose between."""
 
 
 class PrincipalFinder(Protocol):
