@@ -19,6 +19,9 @@ from dueport_apps.storage.embedded_postgres import EmbeddedPostgres
 from tests.storage.servers import connect, data_folder_for_tests, postmaster_id
 
 ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [str(ROOT / name) for name in ("core", "ports", "apps")]
+"""An interpreter outside the environment knows nothing of an editable installation."""
 ORDINARY_USER_ID = 65534
 
 APPLICATION = """
@@ -88,7 +91,7 @@ def start_application(user_id: int | None, data_folder: Path) -> Iterator[StartA
             group=user_id,
             extra_groups=None if user_id is None else [],
             cwd="/",
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([p for p in sys.path if p])},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([*SOURCES, *filter(None, sys.path)])},
         )
         running.append(application)
         assert application.stdout is not None

@@ -265,7 +265,7 @@ async def _known(
     keys = [[getattr(record, name) for record in kept.values()] for name in shape.keys]
     names = ", ".join(shape.keys)
     query = (
-        f"SELECT {shape.natural_key('here')}, content_hash, account_no"  # noqa: S608
+        f"SELECT {shape.natural_key('here')}, content_hash, account_no"  # noqa: S608 - only names of ours.
         f" FROM {shape.name} AS here JOIN unnest({', '.join(['%s::text[]'] * len(keys))})"
         f" AS incoming ({names}) USING ({names})"
     )
@@ -294,7 +294,7 @@ async def _upsert(connection: AsyncConnection, shape: Shape, records: Sequence[A
     )
     await connection.execute(
         text(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ON COMMIT DROP"  # noqa: S608
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ON COMMIT DROP"  # noqa: S608 - only names of ours.
             f" AS SELECT {columns} FROM {shape.name} WITH NO DATA"
         )
     )
@@ -302,7 +302,7 @@ async def _upsert(connection: AsyncConnection, shape: Shape, records: Sequence[A
     await _copy(connection, shape, staging, records)
     await connection.execute(
         text(
-            f"INSERT INTO {shape.name} ({columns})"  # noqa: S608
+            f"INSERT INTO {shape.name} ({columns})"  # noqa: S608 - only names of ours.
             f" SELECT {columns} FROM {staging} ORDER BY {keys}"
             f" ON CONFLICT ({keys}) DO UPDATE SET {changes}, gone = false"
         )

@@ -183,8 +183,6 @@ def _lock(payable: Payable) -> str:
     reserved = payable.reserved
     if reserved is not None and reserved.held_cents:
         return f"Being paid by {reserved.paid_by}"
-    if payable.payable_cents == 0:
-        return "Used, being booked" if payable.item.is_credit else "Paid, being booked"
     return ""
 
 
