@@ -18,8 +18,6 @@ import pytest
 
 from tests.demo.running import START_S, Running, command, free_port, refused, started
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def servers_over(folder: Path) -> list[str]:
     """Return the processes that work inside the folder's database."""
