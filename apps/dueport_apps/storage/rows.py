@@ -26,7 +26,7 @@ class Rows(Generic[S]):
         self._kind = kind
         self.names = kind.__struct_fields__
         self.columns: list[Column[Any]] = [table.c[name] for name in self.names]
-        # Putting it together costs as much as sending it, so it is done once.
+        # Putting it together takes about half as long as sending it, so it is done once.
         self._select: Select[Any] = select(*self.columns)
 
     def select(self) -> Select[Any]:

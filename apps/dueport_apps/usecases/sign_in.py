@@ -135,7 +135,6 @@ class SignInCustomer:
             await uow.commit()
         return user
 
-
     async def _credential_of(self, uow: UnitOfWork, login: str) -> StoredInvitation | None:
         invitation = await uow.invitations.by_username(login)
         if invitation is None or not invitation.credential_hash:

@@ -254,8 +254,8 @@ def _environment(
         {
             "static_url": assets.url,
             "icon": _icons(assets),
-            # The parts that stand in every cell of a table are functions: a macro takes ten times
-            # as long.
+            # The parts that stand in every cell of a table are functions: a macro takes many
+            # times as long.
             "draw_money": _money,
             "draw_day": _days(time_zone),
             "draw_badge": _badge,
