@@ -299,9 +299,8 @@ def audit_verify(session: Session) -> None:
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default="demo-data",
-    show_default=True,
-    help="Where its data lies; the next start goes on from it.",
+    default=None,
+    help="Where its data lies; the next start goes on from it.  [default: demo-data]",
 )
 @click.option(
     "--port",
@@ -312,11 +311,13 @@ def audit_verify(session: Session) -> None:
 )
 @click.option("--seed", default=7, show_default=True, type=int, help="Which dealer is drawn.")
 @command
-def demo(session: Session, folder: Path, port: int, seed: int) -> None:
+def demo(session: Session, folder: Path | None, port: int, seed: int) -> None:
     """Run a demonstration dealer with both portals, the sandbox and a mailbox."""
     from dueport_apps.commands.demo import run_demo
+    from dueport_apps.demo.config import default_folder
 
-    asyncio.run(run_demo(folder, port=port, seed=seed, as_json=session.as_json))
+    where = folder or default_folder(Path.cwd())
+    asyncio.run(run_demo(where, port=port, seed=seed, as_json=session.as_json))
 
 
 @contextlib.asynccontextmanager

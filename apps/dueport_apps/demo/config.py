@@ -13,6 +13,7 @@ folder/
 
 import datetime
 import fcntl
+import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +23,15 @@ from typing import Final
 import msgspec
 import pyotp
 
+from dueport_apps.storage.server_account import server_account
 from dueport_core.errors import Conflict, Misconfigured
 
 HOST: Final = "127.0.0.1"
 TIME_ZONE: Final = "America/New_York"
 DEALER_NAME: Final = "Cedar Yard Supply"
 PLAID_CLIENT_ID: Final = "cedar-yard-demo"
+
+OPEN_FOLDER: Final = "/var/tmp"  # noqa: S108 - every account may enter it, and it outlives a restart.
 
 _SANDBOX_AFTER: Final = 20
 _MAIL_AFTER: Final = 25
@@ -78,6 +82,21 @@ class DemoSecrets(msgspec.Struct, frozen=True, kw_only=True):
     stripe_webhook_secret: str
     plaid_secret: str
     operator_totp: str
+
+
+def default_folder(here: Path) -> Path:
+    """Return where a demonstration keeps its data when nobody says otherwise.
+
+    That is ``demo-data`` below ``here``. PostgreSQL refuses to run as root, though, and where root
+    works in a folder that is closed to everybody else, such as its own home, the account that runs
+    the database could not get there: the data then lies in the machine's place for lasting
+    temporary files, under a name of this folder's own.
+    """
+    wanted = (here / "demo-data").absolute()
+    if server_account(wanted / "database" / "cluster").can_enter(here.absolute()):
+        return wanted
+    mark = hashlib.sha256(str(wanted).encode()).hexdigest()[:8]
+    return Path(OPEN_FOLDER) / f"dueport-demo-{mark}"
 
 
 class DemoFolder:
