@@ -10,7 +10,7 @@ from sqlalchemy import text
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
 from dueport_apps.usecases.records import AuditEntry, MailState
-from dueport_core.errors import Conflict, NotFound
+from dueport_core.errors import NotFound
 from tests.storage.samples import NOW, later, mail
 
 Units = SqlUnitOfWorkFactory
@@ -236,45 +236,3 @@ async def test_whoever_changes_history_is_found_out(
         await tamper(database, part)
     async with units() as uow:
         assert await uow.audit.verify() == first_wrong
-
-
-# Remembered answers.
-
-
-async def test_a_repeated_request_gets_the_first_answer(units: Units) -> None:
-    async with units() as uow:
-        assert await uow.idempotency.begin("api:key-1", "k", "hash", NOW) is None
-        await uow.idempotency.finish("api:key-1", "k", b"answer")
-        await uow.commit()
-    async with units() as uow:
-        assert await uow.idempotency.begin("api:key-1", "k", "hash", NOW) == b"answer"
-        assert await uow.idempotency.begin("api:key-2", "k", "hash", NOW) is None
-        with pytest.raises(Conflict, match="another request"):
-            await uow.idempotency.begin("api:key-1", "k", "other", NOW)
-
-
-async def test_a_repeat_while_the_first_runs_is_refused_until_that_is_surely_lost(
-    units: Units,
-) -> None:
-    async with units() as uow:
-        assert await uow.idempotency.begin("api", "k", "hash", NOW) is None
-        await uow.commit()
-    async with units() as uow:
-        with pytest.raises(Conflict, match="still running"):
-            await uow.idempotency.begin("api", "k", "hash", later(minutes=9))
-        assert await uow.idempotency.begin("api", "k", "hash", later(minutes=10)) is None
-        with pytest.raises(Conflict):
-            await uow.idempotency.begin("api", "k", "hash", later(minutes=11))
-
-
-async def test_of_many_first_calls_at_once_one_runs(units: Units) -> None:
-    async def call() -> bool:
-        async with units() as uow:
-            try:
-                first = await uow.idempotency.begin("api", "k", "hash", NOW) is None
-            except Conflict:
-                return False
-            await uow.commit()
-            return first
-
-    assert sorted(await asyncio.gather(*(call() for _ in range(8)))) == [False] * 7 + [True]

@@ -13,7 +13,6 @@ from dueport_apps.storage.repositories.accounts import SqlAccounts
 from dueport_apps.storage.repositories.api_keys import SqlApiKeys
 from dueport_apps.storage.repositories.audit import SqlAudit
 from dueport_apps.storage.repositories.events import SqlInboundEvents
-from dueport_apps.storage.repositories.idempotency import SqlIdempotency
 from dueport_apps.storage.repositories.instruments import SqlInstruments
 from dueport_apps.storage.repositories.invitations import SqlInvitations
 from dueport_apps.storage.repositories.items import SqlOpenItems
@@ -141,10 +140,6 @@ class SqlUnitOfWork:
     @cached_property
     def audit(self) -> SqlAudit:
         return SqlAudit(self.connection)
-
-    @cached_property
-    def idempotency(self) -> SqlIdempotency:
-        return SqlIdempotency(self.connection)
 
     @cached_property
     def work(self) -> WorkQueue:

@@ -527,17 +527,6 @@ class AuditRepository(Protocol):
         ...
 
 
-class IdempotencyRepository(Protocol):
-    async def begin(
-        self, scope: str, key: str, request_hash: str, now: datetime.datetime
-    ) -> bytes | None:
-        """Remember an API request: None the first time, the stored answer for a repeat. Raises
-        Conflict for the same key with another request, or while the first is under way."""
-        ...
-
-    async def finish(self, scope: str, key: str, answer: bytes) -> None: ...
-
-
 class WorkQueue(Protocol):
     async def enqueue(
         self,
@@ -593,8 +582,6 @@ class UnitOfWork(Protocol):
     def mail(self) -> MailRepository: ...
     @property
     def audit(self) -> AuditRepository: ...
-    @property
-    def idempotency(self) -> IdempotencyRepository: ...
     @property
     def work(self) -> WorkQueue: ...
 

@@ -94,17 +94,6 @@ audit_entry = Table(
     Index("ix_audit_entry_subject", "subject", "number"),
 )
 
-# The API's answers by idempotency key; no answer yet means that the first call is under way.
-idempotency = Table(
-    "idempotency",
-    metadata,
-    Column("scope", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    words("request_hash"),
-    instant("begun_at"),
-    Column("answer", LargeBinary, nullable=True),
-)
-
 # The web base's kept answers, by the hash of person, route and key.
 kept_answer = Table(
     "kept_answer",

@@ -37,15 +37,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("processor", name=op.f("pk_feed_cursor")),
     )
     op.create_table(
-        "idempotency",
-        sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("request_hash", sa.Text(), nullable=False),
-        sa.Column("begun_at", sa.TIMESTAMP(timezone=True), nullable=False),
-        sa.Column("answer", sa.LargeBinary(), nullable=True),
-        sa.PrimaryKeyConstraint("scope", "key", name=op.f("pk_idempotency")),
-    )
-    op.create_table(
         "inbound_event",
         sa.Column("event_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("processor", sa.Text(), nullable=False),
@@ -154,6 +145,5 @@ def downgrade() -> None:
     op.drop_table("mail_delivery")
     op.drop_table("kept_answer")
     op.drop_table("inbound_event")
-    op.drop_table("idempotency")
     op.drop_table("feed_cursor")
     op.drop_table("audit_entry")
