@@ -125,7 +125,7 @@ def test_a_process_number_that_somebody_else_has_now_does_not_stop_a_start(
 
 
 def test_files_of_an_interrupted_first_start_are_made_anew(data_folder: Path) -> None:
-    half = data_folder / "cluster.unfinished"
+    half = data_folder / "cluster.unfinished-1"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("15\n")
     if os.geteuid() == 0:

@@ -148,7 +148,7 @@ def test_a_kill_during_the_very_first_start_leaves_nothing_that_hinders_the_next
     start_application: StartApplication, data_folder: Path
 ) -> None:
     application, _ = start_application(wait=False)
-    assert wait_for(lambda: (data_folder / "cluster.unfinished" / "PG_VERSION").exists())
+    assert wait_for(lambda: any(data_folder.glob("cluster.unfinished-*/PG_VERSION")))
     application.kill()
     assert not (data_folder / "cluster").exists()
     _, url = start_application()

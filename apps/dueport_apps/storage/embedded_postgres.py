@@ -22,6 +22,7 @@ import fcntl
 import os
 import shutil
 import signal
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -307,9 +308,11 @@ class EmbeddedPostgres:
 
     def _initialise(self, binaries: PostgresBinaries, account: ServerAccount) -> None:
         """Make the cluster under another name first, so that it exists whole or not at all."""
-        unfinished = self._folder / "cluster.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
+        # A start that was killed may leave programs that still write for a moment, so what it made
+        # is cleared as far as it can be, and this start uses a name of its own.
+        for left_over in self._folder.glob("cluster.unfinished-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        unfinished = Path(tempfile.mkdtemp(prefix="cluster.unfinished-", dir=self._folder))
         account.own(unfinished)
         command = [
             binaries.program("initdb"),
