@@ -54,7 +54,13 @@ async def bench(databases: Databases, repetitions: int) -> list[Figure]:
             return outgoing[-1]
 
         send_mail = SendMail(
-            world.container.uow(), sender, unseal, world.container.tokens(), world.clock
+            world.container.uow(),
+            world.container.reads(),
+            sender,
+            unseal,
+            world.container.compose_invitations(),
+            world.container.presence(),
+            world.clock,
         )
         for round_number in range(repetitions):
             await _queue(world, round_number)
@@ -66,6 +72,7 @@ async def bench(databases: Databases, repetitions: int) -> list[Figure]:
                 raise RuntimeError(f"not every mail was sent: {result}")
             bare.append(await _bare_ms(port, outgoing, world))
         await sender.close()
+        await world.container.presence().close()
         await world.close()
     value, limit = median(sent), median(bare)
     return [

@@ -24,15 +24,20 @@ from dueport_apps.settings import DealerConfig, Settings
 from dueport_apps.storage.migrate import migrate
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
 from dueport_apps.usecases.accept_invitation import AcceptInvitationCommand
-from dueport_apps.usecases.invite_customer import InviteCustomerCommand
+from dueport_apps.usecases.plan_invitations import InviteOrder
 from dueport_apps.usecases.quote_payment import QuotePaymentCommand
 from dueport_apps.usecases.records import (
+    AccountFilter,
     AccountLink,
+    Campaign,
+    CampaignKind,
+    InviteOptions,
     Operator,
     OperatorRole,
     Permission,
     PortalUser,
     Principal,
+    Selection,
     StoredInstrument,
 )
 from dueport_apps.usecases.submit_payment import SubmitPaymentCommand
@@ -300,13 +305,21 @@ class World:
         async with self.container.uow()() as uow:
             return await uow.journal.balances()
 
-    async def invite(self, account_no: str) -> str:
+    async def invite(self, account_no: str, **options: Any) -> str:
         """Invite an account, send the mail and return the token of its link."""
-        await self.container.invite_customer()(
-            InviteCustomerCommand(account_no=account_no, by=self.staff)
-        )
+        await self.start_campaign(account_no, **options)
         await self.run_jobs()
         return token_in(self.mail.sent[-1].text)
+
+    async def start_campaign(
+        self, *account_nos: str, kind: CampaignKind = CampaignKind.INVITE, **options: Any
+    ) -> Campaign:
+        """Record a campaign for these accounts, or for everybody where none is named."""
+        selection = Selection(
+            account_nos=account_nos, matching=None if account_nos else AccountFilter()
+        )
+        order = InviteOrder(kind=kind, selection=selection, options=InviteOptions(**options))
+        return await self.container.start_campaign().at_once(order, self.staff)
 
     async def register(self, token: str, password: str = PASSWORD) -> PortalUser:
         return await self.container.accept_invitation()(
@@ -330,7 +343,7 @@ def token_in(text: str) -> str:
 
 def account(number: str, name: str, email: str = "", **changes: Any) -> Account:
     contacts = (Contact(name="Accounts Payable", email=email, is_primary=True),) if email else ()
-    return Account(account_no=number, name=name, contacts=contacts, **changes)
+    return Account(account_no=number, name=name, **{"contacts": contacts, **changes})
 
 
 def item(

@@ -5,68 +5,43 @@ arguments, 3 the configuration is wrong, 4 something outside did not answer, 5 r
 """
 
 import asyncio
-import contextlib
-import functools
+import importlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-import msgspec
 
-from dueport_apps.settings import Settings, load_settings
+from dueport_apps.commands.session import (
+    EXIT_FOUND,
+    EXIT_OUTSIDE,
+    Session,
+    command,
+    open_container,
+)
 from dueport_apps.web.http.request_log import configure_logging
-from dueport_ports import DueportError, Misconfigured, NamedFile, Unavailable
+from dueport_ports import NamedFile
 
-ResultT = TypeVar("ResultT")
-
-EXIT_FOUND, EXIT_CONFIGURATION, EXIT_OUTSIDE, EXIT_REFUSED = 1, 3, 4, 5
-
-
-class Session(msgspec.Struct, frozen=True):
-    """What every command knows: where the configuration is and how to answer."""
-
-    config: Path
-    as_json: bool
-
-    def settings(self) -> Settings:
-        return load_settings(self.config)
-
-    def say(self, value: Any, text: str) -> None:
-        """Print the result: one JSON document, or a text for people."""
-        click.echo(msgspec.json.encode(value).decode() if self.as_json else text)
+LATE = {"invite": "dueport_apps.commands.invite"}
+"""Groups of commands that are imported when they are asked for, so that every start is quick."""
 
 
-def _exit_code(error: DueportError) -> int:
-    if isinstance(error, Misconfigured):
-        return EXIT_CONFIGURATION
-    return EXIT_OUTSIDE if isinstance(error, Unavailable) else EXIT_REFUSED
+class Commands(click.Group):
+    """The commands of this module, and those of ``LATE``."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted([*super().list_commands(context), *LATE])
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in LATE:
+            return super().get_command(context, name)
+        found: click.Command = getattr(importlib.import_module(LATE[name]), name)
+        return found
 
 
-def command(function: Callable[..., ResultT]) -> Callable[..., ResultT]:
-    """Add ``--json`` and turn the platform's errors into one clear line and an exit code."""
-
-    @click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document.")
-    @click.pass_context
-    @functools.wraps(function)
-    def run(context: click.Context, /, *args: Any, as_json: bool, **kwargs: Any) -> ResultT:
-        session = Session(context.find_root().params["config"], as_json)
-        try:
-            return function(session, *args, **kwargs)
-        except DueportError as error:
-            if as_json:
-                problem = {"error": type(error).__name__, "detail": str(error)}
-                click.echo(msgspec.json.encode(problem).decode())
-            else:
-                click.echo(f"dueport: {error}", err=True)
-            raise SystemExit(_exit_code(error)) from None
-
-    return run
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -161,7 +136,7 @@ def sync(session: Session) -> None:
     from dueport_apps.usecases.sync_erp import SyncErpCommand
 
     async def run() -> None:
-        async with _container(session) as container:
+        async with open_container(session) as container:
             result = await container.sync_erp()(SyncErpCommand(by=SYSTEM))
             await container.refresh_figures()()
             lines = [
@@ -185,7 +160,7 @@ def settle(session: Session) -> None:
     """Read payouts from every processor now."""
 
     async def run() -> None:
-        async with _container(session) as container:
+        async with open_container(session) as container:
             problems = await container.import_all_settlements()()
             session.say({"problems": problems}, "\n".join(problems) or "Every payout is matched.")
             if problems:
@@ -204,12 +179,12 @@ def post(session: Session, settlement_id: str, files: Path | None) -> None:
     from dueport_apps.usecases.records import SYSTEM
 
     async def render() -> Sequence[NamedFile]:
-        async with _container(session) as container:
+        async with open_container(session) as container:
             rendered: Sequence[NamedFile] = await container.post_settlement().render(settlement_id)
             return rendered
 
     async def run() -> None:
-        async with _container(session) as container:
+        async with open_container(session) as container:
             settlement = await container.post_settlement()(
                 PostSettlementCommand(settlement_id=settlement_id, by=SYSTEM)
             )
@@ -260,7 +235,7 @@ def operator_add(session: Session, email: str, name: str, role: str) -> None:
     from dueport_apps.usecases.set_up_operator import AddOperatorCommand
 
     async def run() -> None:
-        async with _container(session) as container:
+        async with open_container(session) as container:
             added = await container.add_operator()(
                 AddOperatorCommand(email=email, name=name, role=OperatorRole(role), by=SYSTEM)
             )
@@ -284,7 +259,7 @@ def audit_verify(session: Session) -> None:
     """Check the audit log's hash chain."""
 
     async def run() -> None:
-        async with _container(session) as container, container.uow()() as uow:
+        async with open_container(session) as container, container.uow()() as uow:
             broken = await uow.audit.verify()
         if broken is None:
             session.say({"ok": True}, "The audit log is intact.")
@@ -318,17 +293,6 @@ def demo(session: Session, folder: Path | None, port: int, seed: int) -> None:
 
     where = folder or default_folder(Path.cwd())
     asyncio.run(run_demo(where, port=port, seed=seed, as_json=session.as_json))
-
-
-@contextlib.asynccontextmanager
-async def _container(session: Session) -> AsyncIterator[Any]:
-    from dueport_apps.deployment import database, deployment, ensure_schema
-
-    settings = session.settings()
-    with database(settings) as url:
-        ensure_schema(settings, url)
-        async with deployment(settings, url) as container:
-            yield container
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import structlog
 from dependency_injector import containers, providers
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from dueport_apps.adapters.bounce_folder import BounceFiles
 from dueport_apps.adapters.clock import SystemClock
 from dueport_apps.adapters.configured import (
     ConfiguredDeliveries,
@@ -19,33 +20,55 @@ from dueport_apps.adapters.configured import (
     ConfiguredProcessors,
 )
 from dueport_apps.adapters.credentials import Argon2Hasher, TotpFactor
+from dueport_apps.adapters.enrolment_codes import DerivedEnrolmentCodes
 from dueport_apps.adapters.identifiers import SecretTokens, UlidIds
 from dueport_apps.adapters.known_passwords import known_passwords
+from dueport_apps.adapters.letters import TypesetLetters
 from dueport_apps.adapters.mailroom import SealingMailroom
 from dueport_apps.adapters.secret_box import FernetBox
+from dueport_apps.documents.announcements import AnnouncementLetter
 from dueport_apps.documents.receipts import TypstReceipts
 from dueport_apps.jobs.queue import ProcrastinateQueue, enqueuing_app
+from dueport_apps.mail.bounces import read_bounce
 from dueport_apps.mail.renderer import MailRenderer
 from dueport_apps.plugin_loader import PluginCatalog, load_plugins
 from dueport_apps.settings import Settings
 from dueport_apps.storage.engine import Database
+from dueport_apps.storage.presence import WorkerPresence
+from dueport_apps.storage.sessions import SqlIdempotencyStore, SqlSessionStore
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
 from dueport_apps.usecases.abandon_payment import AbandonPayment
 from dueport_apps.usecases.accept_invitation import AcceptInvitation
 from dueport_apps.usecases.addresses import PortalAddresses
+from dueport_apps.usecases.announce import Announce
 from dueport_apps.usecases.api_keys import IssueApiKey, RevokeApiKey
+from dueport_apps.usecases.ask_for_link import AskForLink
+from dueport_apps.usecases.campaigns import (
+    DraftCampaign,
+    RehearseInvitations,
+    RemindPending,
+    StartCampaign,
+    SteerCampaign,
+)
+from dueport_apps.usecases.change_password import ChangeLanguage, ChangePassword
+from dueport_apps.usecases.clean_up import CleanUp
 from dueport_apps.usecases.collect_method import BeginCollect, FinishCollect
+from dueport_apps.usecases.compose_invitations import ComposeInvitations
 from dueport_apps.usecases.decline_invitation import DeclineInvitation
+from dueport_apps.usecases.enrol import Enrol, OpenEnrolment
+from dueport_apps.usecases.enrolment_codes import EnrolmentCodes
 from dueport_apps.usecases.expire_invitations import ExpireInvitations
 from dueport_apps.usecases.import_settlements import ImportSettlements
-from dueport_apps.usecases.invite_customer import InviteCustomer
+from dueport_apps.usecases.link_account import LinkAccount
 from dueport_apps.usecases.offer_methods import OfferMethods
 from dueport_apps.usecases.open_invitation import OpenInvitation
 from dueport_apps.usecases.password_rules import PasswordRules
 from dueport_apps.usecases.payment_mails import PaymentMails
 from dueport_apps.usecases.payment_outcomes import PaymentOutcomes
+from dueport_apps.usecases.plan_invitations import InvitePlanner
 from dueport_apps.usecases.poll_processors import PollFeed, PollPayments
 from dueport_apps.usecases.post_settlement import MarkPosted, PostSettlement, ResolveSettlement
+from dueport_apps.usecases.preview_invitation import PreviewInvitation
 from dueport_apps.usecases.process_event import ProcessEvent
 from dueport_apps.usecases.process_leftovers import (
     ImportAllSettlements,
@@ -54,15 +77,37 @@ from dueport_apps.usecases.process_leftovers import (
 )
 from dueport_apps.usecases.quote_payment import QuotePayment
 from dueport_apps.usecases.receipts import ResendReceipt, ShowReceipt
+from dueport_apps.usecases.receive_bounce import REPORT_BYTES_MAX, ReadBounces, ReceiveBounce
 from dueport_apps.usecases.receive_webhook import ReceiveWebhook
 from dueport_apps.usecases.refresh_figures import RefreshFigures
 from dueport_apps.usecases.request_sync import RequestSync
 from dueport_apps.usecases.requote_payment import RequotePayment
+from dueport_apps.usecases.reset_password import (
+    MailPasswordReset,
+    RequestPasswordReset,
+    ResetPassword,
+)
 from dueport_apps.usecases.resolve_attempts import ResolveAttempts
+from dueport_apps.usecases.restore_access import RestoreAccess
+from dueport_apps.usecases.second_check import AnswerSecondCheck
+from dueport_apps.usecases.send_again import SendAgain
 from dueport_apps.usecases.send_mail import SendMail
 from dueport_apps.usecases.set_up_operator import AddOperator, SetUpOperator
 from dueport_apps.usecases.show_outstanding import ShowOutstanding
-from dueport_apps.usecases.sign_in import ConfirmSecondFactor, SignInCustomer, SignInOperator
+from dueport_apps.usecases.sign_in import (
+    CheckPassword,
+    ConfirmSecondFactor,
+    SignInCustomer,
+    SignInOperator,
+)
+from dueport_apps.usecases.sign_up import MailSignUp, RequestSignUp
+from dueport_apps.usecases.steer_invitation import (
+    ClearBounce,
+    CopyInvitationLink,
+    DisableAccess,
+    RevokeInvitation,
+    RevokeMovedInvitations,
+)
 from dueport_apps.usecases.submit_payment import SubmitPayment
 from dueport_apps.usecases.sync_erp import SyncErp
 from dueport_ports import (
@@ -213,12 +258,29 @@ def _operator_rules(settings: Settings) -> PasswordRules:
 
 def _send_mail(
     uow: SqlUnitOfWorkFactory,
+    statements: SqlUnitOfWorkFactory,
     sender: EmailSender,
     mailroom: SealingMailroom,
-    tokens: SecretTokens,
+    compose: ComposeInvitations,
+    presence: WorkerPresence,
     clock: SystemClock,
+    settings: Settings,
 ) -> SendMail:
-    return SendMail(uow, sender, mailroom.unseal, tokens, clock)
+    return SendMail(
+        uow,
+        statements,
+        sender,
+        mailroom.unseal,
+        compose,
+        presence,
+        clock,
+        max_per_minute=settings.config.mail.max_per_minute,
+    )
+
+
+def _bounce_folder(settings: Settings) -> BounceFiles | None:
+    named = settings.config.mail.bounces_folder
+    return BounceFiles(settings.folder / named, REPORT_BYTES_MAX) if named else None
 
 
 class Container(containers.DeclarativeContainer):
@@ -268,15 +330,79 @@ class Container(containers.DeclarativeContainer):
     issue_api_key = providers.Singleton(IssueApiKey, uow, tokens, ids, clock)
     revoke_api_key = providers.Singleton(RevokeApiKey, uow, clock)
     refresh_figures = providers.Singleton(RefreshFigures, uow, clock, policies)
-    invite_customer = providers.Singleton(
-        InviteCustomer, uow, deliveries, mailroom, tokens, hasher, ids, clock, policies, addresses
+    planner = providers.Singleton(InvitePlanner, deliveries, policies, addresses, clock)
+    rehearse_invitations = providers.Singleton(RehearseInvitations, reads, planner)
+    draft_campaign = providers.Singleton(DraftCampaign, uow, planner, ids, clock)
+    start_campaign = providers.Singleton(StartCampaign, uow, planner, ids, clock, policies)
+    steer_campaign = providers.Singleton(SteerCampaign, uow, clock)
+    remind_pending = providers.Singleton(RemindPending, uow, start_campaign, policies, clock)
+    preview_invitation = providers.Singleton(PreviewInvitation, uow, planner, mailroom, ids, clock)
+    compose_invitations = providers.Singleton(
+        ComposeInvitations, planner, mailroom, tokens, clock, addresses
     )
-    open_invitation = providers.Singleton(OpenInvitation, uow, tokens, clock)
+    revoke_invitation = providers.Singleton(RevokeInvitation, uow, clock)
+    copy_invitation_link = providers.Singleton(CopyInvitationLink, uow, tokens, clock, addresses)
+    disable_access = providers.Singleton(DisableAccess, uow, clock)
+    revoke_moved_invitations = providers.Singleton(RevokeMovedInvitations, uow, clock)
+    clear_bounce = providers.Singleton(ClearBounce, uow, clock)
+    send_again = providers.Singleton(SendAgain, uow, start_campaign, clock)
+    restore_access = providers.Singleton(RestoreAccess, uow, disable_access)
+    bounce_reader = providers.Object(read_bounce)
+    receive_bounce = providers.Singleton(ReceiveBounce, uow, bounce_reader, clock)
+    bounce_folder = providers.Singleton(_bounce_folder, settings)
+    read_bounces = providers.Singleton(ReadBounces, bounce_folder, receive_bounce)
+    sessions = providers.Singleton(SqlSessionStore, database)
+    kept_answers = providers.Singleton(SqlIdempotencyStore, database)
+    clean_up = providers.Singleton(CleanUp, uow, sessions, kept_answers, clock)
+    open_invitation = providers.Singleton(OpenInvitation, uow, tokens, clock, policies)
     accept_invitation = providers.Singleton(
         AcceptInvitation, uow, tokens, hasher, customer_rules, ids, clock, policies
     )
     decline_invitation = providers.Singleton(DeclineInvitation, uow, tokens, clock)
     expire_invitations = providers.Singleton(ExpireInvitations, uow, clock)
+    answer_second_check = providers.Singleton(AnswerSecondCheck, uow, tokens, clock)
+    check_password = providers.Singleton(CheckPassword, uow, hasher, clock)
+    link_account = providers.Singleton(
+        LinkAccount, uow, check_password, tokens, mailroom, ids, clock, policies
+    )
+    ask_for_link = providers.Singleton(
+        AskForLink, uow, tokens, mailroom, clock, addresses, settings.provided.dealer_facts
+    )
+    request_password_reset = providers.Singleton(RequestPasswordReset, uow, ids, clock)
+    mail_password_reset = providers.Singleton(
+        MailPasswordReset, uow, tokens, mailroom, clock, addresses
+    )
+    reset_password = providers.Singleton(
+        ResetPassword, uow, tokens, hasher, customer_rules, mailroom, ids, clock, addresses
+    )
+    change_password = providers.Singleton(
+        ChangePassword, uow, hasher, customer_rules, mailroom, ids, clock, addresses
+    )
+    change_language = providers.Singleton(ChangeLanguage, uow)
+    request_sign_up = providers.Singleton(RequestSignUp, uow, ids, clock, policies)
+    mail_sign_up = providers.Singleton(
+        MailSignUp, uow, tokens, mailroom, ids, clock, policies, addresses
+    )
+    enrolment_code_maker = providers.Singleton(DerivedEnrolmentCodes, settings.provided.secret_key)
+    enrolment_codes = providers.Singleton(EnrolmentCodes, uow, enrolment_code_maker, clock)
+    announcement_letter = providers.Singleton(
+        AnnouncementLetter, settings.provided.dealer_facts, renderer
+    )
+    letters = providers.Singleton(TypesetLetters, announcement_letter)
+    announce = providers.Singleton(Announce, letters, enrolment_codes, policies, addresses, clock)
+    open_enrolment = providers.Singleton(OpenEnrolment, uow, enrolment_code_maker, clock, policies)
+    enrol = providers.Singleton(
+        Enrol,
+        uow,
+        check_password,
+        hasher,
+        customer_rules,
+        mailroom,
+        ids,
+        clock,
+        policies,
+        addresses,
+    )
     sign_in_customer = providers.Singleton(SignInCustomer, uow, hasher, tokens, clock)
     sign_in_operator = providers.Singleton(SignInOperator, uow, hasher, clock)
     confirm_second_factor = providers.Singleton(ConfirmSecondFactor, uow, factor, tokens, clock)
@@ -320,7 +446,10 @@ class Container(containers.DeclarativeContainer):
     post_settlement = providers.Singleton(PostSettlement, uow, erp, clock, policies, zone)
     mark_posted = providers.Singleton(MarkPosted, uow, post_settlement, clock)
     resolve_settlement = providers.Singleton(ResolveSettlement, uow, clock)
-    send_mail = providers.Singleton(_send_mail, uow, sender, mailroom, tokens, clock)
+    presence = providers.Singleton(WorkerPresence, database)
+    send_mail = providers.Singleton(
+        _send_mail, uow, reads, sender, mailroom, compose_invitations, presence, clock, settings
+    )
 
 
 def build_container(settings: Settings, database_url: str) -> Container:
@@ -353,4 +482,5 @@ async def running(container: Container) -> AsyncIterator[Container]:
             await processor.close()
         await container.sender().close()
         await container.erp().connector.close()
+        await container.presence().close()
         await container.database().close()

@@ -107,6 +107,15 @@ class MailSection(Section, frozen=True, kw_only=True):
     """Empty means the dealer's reply_to."""
     templates: str = ""
     """A folder beside ``dealer.toml`` whose templates win over the built-in ones."""
+    bounces_folder: str = ""
+    """Where the mail server puts what came back: a Maildir, or a folder of ``.eml`` files."""
+    max_per_minute: int = 0
+    """How many mails all workers together send in a minute at most; 0 sends as fast as the mail
+    server takes them."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_per_minute <= 60_000:
+            raise ValueError("max_per_minute must be between 1 and 60000, or 0 for no limit")
 
 
 class PaymentsSection(Section, frozen=True, kw_only=True):

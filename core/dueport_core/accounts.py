@@ -122,7 +122,7 @@ def check_email(text: str | None) -> str | None:
 
 
 def _fault(text: str) -> str | None:
-    if any(not letter.isprintable() for letter in text):
+    if not text.isprintable():
         return "it holds a line break or another control character"
     if text.count("@") > 1 or any(separator in text for separator in ",;"):
         return "it holds more than one address; keep one"

@@ -29,16 +29,18 @@ class InvitationState(StrEnum):
 _S = InvitationState
 
 LEGAL_MOVES: Final[dict[tuple[InvitationState | None, InvitationState], frozenset[Actor]]] = {
-    (None, _S.PENDING): frozenset({Actor.OPERATOR}),
+    # A customer invites itself by self sign-up or with an enrolment code, where the dealer allows it.
+    (None, _S.PENDING): frozenset({Actor.OPERATOR, Actor.CUSTOMER}),
     # Resend: a new token, and the old ones are void.
-    (_S.PENDING, _S.PENDING): frozenset({Actor.OPERATOR}),
+    (_S.PENDING, _S.PENDING): frozenset({Actor.OPERATOR, Actor.CUSTOMER}),
     (_S.PENDING, _S.ACCEPTED): frozenset({Actor.CUSTOMER}),
     (_S.PENDING, _S.DECLINED): frozenset({Actor.CUSTOMER}),
     (_S.PENDING, _S.EXPIRED): frozenset({Actor.SCHEDULER}),
-    # The system revokes when the ERP's e-mail address for the account has changed.
+    # The system revokes when the ERP's e-mail address for the account has changed, or after too many
+    # wrong answers to a second check.
     (_S.PENDING, _S.REVOKED): frozenset({Actor.OPERATOR, Actor.SYSTEM}),
-    (_S.EXPIRED, _S.PENDING): frozenset({Actor.OPERATOR}),
-    (_S.DECLINED, _S.PENDING): frozenset({Actor.OPERATOR}),
+    (_S.EXPIRED, _S.PENDING): frozenset({Actor.OPERATOR, Actor.CUSTOMER}),
+    (_S.DECLINED, _S.PENDING): frozenset({Actor.OPERATOR, Actor.CUSTOMER}),
     (_S.REVOKED, _S.PENDING): frozenset({Actor.OPERATOR}),
     # Disabling a login; its sessions die with it.
     (_S.ACCEPTED, _S.REVOKED): frozenset({Actor.OPERATOR}),
@@ -88,12 +90,12 @@ def transition(
 ) -> InvitationState:
     """Return the new state, or raise ``Conflict`` that names the present one.
 
-    Inviting somebody who has declined needs ``confirmed``: a person has seen the refusal and
-    invites nevertheless.
+    An operator who invites somebody who has declined needs ``confirmed``: they have seen the refusal
+    and invite nevertheless. A customer may always change their own mind.
     """
     if to is None or actor not in LEGAL_MOVES.get((state, to), frozenset()):
         raise Conflict(_REFUSALS[state])
-    if state is InvitationState.DECLINED and not confirmed:
+    if state is InvitationState.DECLINED and actor is Actor.OPERATOR and not confirmed:
         raise Conflict("This customer has declined; confirm that you want to invite again.")
     return to
 

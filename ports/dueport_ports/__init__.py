@@ -14,7 +14,7 @@ from dueport_core.accounts import (
     PostingModel,
     check_email,
 )
-from dueport_core.credentials import Issued, Skipped, UsernameSource
+from dueport_core.credentials import Issued, Skipped, UsernameSource, field_value
 from dueport_core.errors import (
     Conflict,
     Declined,
@@ -47,7 +47,13 @@ from dueport_ports.context import (
     decode_settings,
     secret_from,
 )
-from dueport_ports.email import Attachment, EmailResult, EmailSender, OutgoingEmail
+from dueport_ports.email import (
+    Attachment,
+    EmailResult,
+    EmailSender,
+    OutgoingEmail,
+    SendProgress,
+)
 from dueport_ports.erp import (
     AccountSnapshot,
     Deleted,
@@ -75,6 +81,8 @@ from dueport_ports.invites import (
     InviteContent,
     InviteDelivery,
     InviteRequest,
+    field_words,
+    missing_second_check,
 )
 from dueport_ports.processor import (
     Accepted,
@@ -230,6 +238,7 @@ __all__ = [
     "RowProblem",
     "Secret",
     "SecretBox",
+    "SendProgress",
     "SettlementHead",
     "SettlementLine",
     "SettlementLineCategory",
@@ -251,7 +260,10 @@ __all__ = [
     "decimal_text",
     "decode_settings",
     "dollars",
+    "field_value",
+    "field_words",
     "hookimpl",
+    "missing_second_check",
     "natural_key",
     "parse_cents",
     "secret_from",

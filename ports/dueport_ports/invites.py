@@ -7,17 +7,20 @@ override the template), queues it and keeps the only copy of nothing secret.
 
 import abc
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from dueport_core.accounts import Account
-from dueport_core.credentials import Issued, Skipped, UsernameSource
+from dueport_core.credentials import Issued, Skipped, UsernameSource, field_value
 
 
 class CredentialRequest(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
     email: str
     username_source: UsernameSource
+    username: str = ""
+    """The user name that was promised when the invitation was recorded; it is kept."""
     taken_usernames: frozenset[str] = frozenset()
 
 
@@ -37,11 +40,24 @@ class InviteRequest(msgspec.Struct, frozen=True, kw_only=True):
     sign_in_url: str
     expires_in_days: int
     username_source: UsernameSource = UsernameSource.EMAIL
+    username: str = ""
+    """The user name that was promised when the invitation was recorded, empty before that. A
+    delivery that mails user names keeps it, so that what was rehearsed is what is mailed."""
     taken_usernames: frozenset[str] = frozenset()
+    language: str = "en"
+    """What the texts that the delivery makes are written in: ``en`` or ``es``."""
+    reminder: bool = False
+    """A friendly reminder of an invitation that was sent before; it says so."""
+    second_check: UsernameSource | None = None
+    """What the customer will be asked for beside the link, so that the mail can say it."""
 
 
 class InviteContent(msgspec.Struct, frozen=True, kw_only=True):
-    """What the mail says: a template of the plugin's folder and the values for it."""
+    """What the mail says: a template of the plugin's folder and the values for it.
+
+    The template's name is the same in every language; the platform takes
+    ``<template>.es.txt.j2`` for Spanish where the folder has it, else the plain file.
+    """
 
     template: str
     """``<template>.txt.j2`` (first line ``Subject: ...``) and ``<template>.html.j2``."""
@@ -49,10 +65,58 @@ class InviteContent(msgspec.Struct, frozen=True, kw_only=True):
     credential: Issued | None = None
 
 
+_FIELD_WORDS: Final[dict[str, dict[UsernameSource, str]]] = {
+    "en": {
+        UsernameSource.EMAIL: "e-mail address",
+        UsernameSource.PHONE: "phone number",
+        UsernameSource.ACCOUNT_NO: "account number",
+        UsernameSource.FIRST_NAME: "first name",
+        UsernameSource.LAST_NAME: "last name",
+        UsernameSource.SHIP_TO_ZIP: "ship-to ZIP code",
+        UsernameSource.RANDOM: "user name",
+    },
+    "es": {
+        UsernameSource.EMAIL: "correo electrónico",
+        UsernameSource.PHONE: "número de teléfono",
+        UsernameSource.ACCOUNT_NO: "número de cuenta",
+        UsernameSource.FIRST_NAME: "nombre",
+        UsernameSource.LAST_NAME: "apellido",
+        UsernameSource.SHIP_TO_ZIP: "código postal de entrega",
+        UsernameSource.RANDOM: "nombre de usuario",
+    },
+}
+
+
+def field_words(source: UsernameSource, language: str = "en") -> str:
+    """Return what a field is called in a mail, such as ``ship-to ZIP code``.
+
+    English for a language that there are no words for.
+    """
+    return _FIELD_WORDS.get(language[:2].lower(), _FIELD_WORDS["en"])[source]
+
+
+def missing_second_check(request: InviteRequest) -> Skipped | None:
+    """Return why this customer could never answer the second check, or None.
+
+    Nobody can be asked for what the record does not hold, nor for what was made up by chance.
+    """
+    source = request.second_check
+    if source is None or field_value(request.account, source):
+        return None
+    if source is UsernameSource.RANDOM:
+        reason = "a random user name cannot be asked for as a second check; choose a field"
+    else:
+        reason = f"no {field_words(source)} on file; add it in the ERP"
+    return Skipped(reason=reason, field=source.value)
+
+
 class InviteDelivery(abc.ABC):
     @abc.abstractmethod
     def prepare(self, request: InviteRequest) -> InviteContent | Skipped:
-        """Say what this customer would receive, or why nothing. Pure: stores and sends nothing."""
+        """Say what this customer would receive, or why nothing. Pure: stores and sends nothing.
+
+        An account that lacks the field of ``request.second_check`` is skipped.
+        """
 
     @abc.abstractmethod
     def templates_folder(self) -> Path:

@@ -92,6 +92,14 @@ def test_check_names_everything_that_is_missing(config: Path) -> None:
         assert missing in result.stdout
 
 
+def test_check_looks_for_the_folder_of_returned_mail(config: Path) -> None:
+    changed(config, 'plugin = "email_smtp"', 'plugin = "email_smtp"\nbounces_folder = "returned"')
+
+    assert "FAIL  bounces folder" in run(config, "check").stdout
+    (config.parent / "returned").mkdir()
+    assert "ok    bounces folder" in run(config, "check").stdout
+
+
 def test_a_plugin_that_is_not_installed_is_named(config: Path) -> None:
     changed(config, 'plugin = "erp_generic"', 'plugin = "erp_acme"')
 

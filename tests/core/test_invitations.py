@@ -21,14 +21,14 @@ STATES: list[InvitationState | None] = [None, *InvitationState]
 PAIRS = list(product(STATES, STATES))
 
 LEGAL = {
-    (None, S.PENDING): {Actor.OPERATOR},
-    (S.PENDING, S.PENDING): {Actor.OPERATOR},
+    (None, S.PENDING): {Actor.OPERATOR, Actor.CUSTOMER},
+    (S.PENDING, S.PENDING): {Actor.OPERATOR, Actor.CUSTOMER},
     (S.PENDING, S.ACCEPTED): {Actor.CUSTOMER},
     (S.PENDING, S.DECLINED): {Actor.CUSTOMER},
     (S.PENDING, S.EXPIRED): {Actor.SCHEDULER},
     (S.PENDING, S.REVOKED): {Actor.OPERATOR, Actor.SYSTEM},
-    (S.EXPIRED, S.PENDING): {Actor.OPERATOR},
-    (S.DECLINED, S.PENDING): {Actor.OPERATOR},
+    (S.EXPIRED, S.PENDING): {Actor.OPERATOR, Actor.CUSTOMER},
+    (S.DECLINED, S.PENDING): {Actor.OPERATOR, Actor.CUSTOMER},
     (S.REVOKED, S.PENDING): {Actor.OPERATOR},
     (S.ACCEPTED, S.REVOKED): {Actor.OPERATOR},
 }
@@ -54,6 +54,10 @@ def test_inviting_again_after_a_refusal_needs_a_confirmation() -> None:
     with pytest.raises(Conflict, match="confirm"):
         transition(S.DECLINED, S.PENDING, Actor.OPERATOR)
     assert transition(S.EXPIRED, S.PENDING, Actor.OPERATOR) is S.PENDING
+
+
+def test_a_customer_may_change_their_own_mind_about_declining() -> None:
+    assert transition(S.DECLINED, S.PENDING, Actor.CUSTOMER) is S.PENDING
 
 
 @pytest.mark.parametrize(

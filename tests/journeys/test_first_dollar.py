@@ -6,150 +6,21 @@ the sandbox, both portals under their own content security policy.
 
 import asyncio
 import re
-import shutil
-import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import httpx
-import pyotp
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
-from tests.demo.running import Running, free_port, started
-from tools.ensure_browser import find_browser
+from tests.demo.running import Running
+from tests.journeys.town import (
+    Person,
+    Town,
+    customer_registers,
+    enter_code,
+    operator_signs_in,
+    until,
+)
 
 pytestmark = pytest.mark.journey
-
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PASSWORD = "nine lively otters sing"
-DAY_S = 24 * 3600
-PATIENCE_S = 40
-
-
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Running]:
-    """A fresh demonstration in a folder that the database's account may pass through."""
-    root = Path(tempfile.mkdtemp(prefix="dueport-journey-"))
-    root.chmod(0o711)
-    running = started(root / "demo", free_port())
-    yield running
-    code, said = running.stop()
-    shutil.rmtree(root, ignore_errors=True)
-    assert code == 0, said
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=find_browser(), args=OPTIONS)
-        yield chromium
-        await chromium.close()
-
-
-class Person:
-    """Somebody with a browser window of their own, whose console must stay clean."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        page.set_default_timeout(15_000)
-        page.on("console", self._hear)
-
-    @classmethod
-    async def at(cls, browser: Browser, width: int) -> "Person":
-        context = await browser.new_context(viewport={"width": width, "height": 860})
-        return cls(await context.new_page())
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and "autofocus" not in message.text:
-            self.complaints.append(message.text)
-
-    async def press(self, name: str) -> None:
-        await self.page.get_by_role("button", name=re.compile(name)).first.click()
-
-    async def main_text(self) -> str:
-        return await self.page.locator("main").inner_text()
-
-    async def fits(self) -> bool:
-        """Whether nothing sticks out to the side."""
-        wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-        return not await self.page.evaluate(wide)
-
-
-class Town:
-    """What stands around the portals: mailbox, clock and ERP."""
-
-    def __init__(self, shown: dict[str, Any]) -> None:
-        self.shown = shown
-        self.home: str = shown["home"].rstrip("/")
-
-    def mails_about(self, words: str) -> list[dict[str, Any]]:
-        mails: list[dict[str, Any]] = httpx.get(f"{self.shown['mailbox']}/messages.json").json()
-        return [mail for mail in mails if words in mail["text"]]
-
-    def invitations(self, account_no: str) -> list[dict[str, Any]]:
-        return self.mails_about(f"(account {account_no})")
-
-    def receipts_for(self, documents: list[str]) -> list[dict[str, Any]]:
-        """Return what the ERP has booked on these documents, once it has booked on all."""
-        every: list[dict[str, Any]] = httpx.get(f"{self.shown['erp']}/receipts.json").json()
-        found = [receipt for receipt in every if receipt["document_id"] in documents]
-        return found if {receipt["document_id"] for receipt in found} == set(documents) else []
-
-    def advance(self, days: int) -> None:
-        answer = httpx.post(
-            f"{self.home}/_control/clock", json={"seconds": days * DAY_S}, timeout=60
-        )
-        assert answer.status_code == 200, answer.text
-
-    def code(self) -> str:
-        return pyotp.parse_uri(self.shown["otpauth"]).now()
-
-
-async def until(what: Callable[[], Any], why: str) -> Any:
-    """Wait until something is there; what happens in the background needs a moment."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        if found := what():
-            return found
-        await asyncio.sleep(0.3)
-    raise AssertionError(f"waited in vain for {why}")
-
-
-async def enter_code(someone: Person, town: Town) -> None:
-    """Enter the authenticator's code; one that was used already is waited out, as a person does."""
-    page = someone.page
-    asking = page.url
-    for _ in range(8):
-        await page.locator("input[name=code]").fill(town.code())
-        await page.locator("main button").first.click()
-        await page.wait_for_load_state()
-        if page.url != asking:
-            return
-        await asyncio.sleep(5)
-    raise AssertionError("no code was accepted")
-
-
-async def operator_signs_in(someone: Person, demo: Running, town: Town) -> None:
-    page = someone.page
-    await page.goto(demo.operator["url"])
-    await page.locator("input[name=login], input[name=email]").first.fill(demo.operator["login"])
-    await page.locator("input[name=password]").fill(demo.operator["password"])
-    await page.locator("main button").first.click()
-    await enter_code(someone, town)
-    await expect(page).to_have_url(re.compile("/operator/customers"))
-    someone.complaints.clear()
 
 
 async def operator_invites(someone: Person, account_no: str) -> None:
@@ -157,28 +28,11 @@ async def operator_invites(someone: Person, account_no: str) -> None:
     await page.get_by_placeholder("Name or account number").fill(account_no)
     await someone.press("Search")
     await page.locator(f'a[href$="/customers/{account_no}"]').first.click()
-    await someone.press("Invite")
-    await (
-        page.locator("dialog button, [popover] button")
-        .filter(has_text=re.compile("Invite|Send"))
-        .last.click()
-    )
+    await someone.press("^Invite$")
+    await someone.press("^Send 1 invitation")
+    await expect(page).to_have_url(re.compile(r"/campaigns/\w+$"))
+    await page.goto(f"{page.url.split('/campaigns/')[0]}/customers/{account_no}")
     await expect(page.locator("main")).to_contain_text("Pending")
-
-
-async def customer_registers(someone: Person, mail: dict[str, Any]) -> None:
-    page = someone.page
-    link = re.search(r"http\S+/register/\S+", mail["text"])
-    assert link is not None
-    await page.goto(link.group())
-    # The link's secret is not left in the address, where it would end up in histories and logs.
-    assert page.url.endswith("/register")
-    await page.locator("input[name=password]").fill(PASSWORD)
-    await page.locator("input[name=password_again]").fill(PASSWORD)
-    for box in await page.locator("main input[type=checkbox]").all():
-        await box.check()
-    await page.locator("main form button").first.click()
-    await expect(page).to_have_url(re.compile("/outstanding"))
 
 
 async def customer_selects(someone: Person, count: int) -> list[str]:

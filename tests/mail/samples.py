@@ -7,6 +7,11 @@ import msgspec
 
 from dueport_apps.mail.renderer import MailRenderer, RenderedMail
 from dueport_apps.usecases.mails import (
+    AccessLinkedNotice,
+    AlreadyRegisteredMail,
+    AnnouncementMail,
+    EnrolmentNotice,
+    LinkAskedMail,
     MailMessage,
     OperatorInviteMail,
     PaidLine,
@@ -17,6 +22,8 @@ from dueport_apps.usecases.mails import (
     ReceiptMail,
     ResetPasswordMail,
     SignInNotice,
+    SignUpMail,
+    SignUpWay,
     UsedCredit,
 )
 from dueport_ports import DealerFacts, InviteContent, InviteDelivery, UsernameSource
@@ -70,7 +77,21 @@ BANK_PAYMENT = msgspec.structs.replace(
     paid_by="Maria Delgado",
 )
 
-_PAY_URL = "https://pay.hillcountry.example.test/outstanding"
+PORTAL = "https://pay.hillcountry.example.test"
+TOKEN = "mXb3wq8Jt0yQe7vKc5Rz1LdHs9UfNpAg"
+_PAY_URL = f"{PORTAL}/outstanding"
+_HAPPENED_AT = datetime.datetime(2026, 7, 14, 20, 5, tzinfo=datetime.UTC)
+
+
+def announcement(how: SignUpWay, **account: str) -> AnnouncementMail:
+    return AnnouncementMail(
+        how=how,
+        sign_in_url=f"{PORTAL}/sign-in",
+        sign_up_url=f"{PORTAL}/sign-up",
+        enrol_url=f"{PORTAL}/enrol",
+        **account,
+    )
+
 
 MESSAGES: dict[str, MailMessage] = {
     "receipt_card": ReceiptMail(payment=CARD_PAYMENT, is_pending=False),
@@ -111,24 +132,69 @@ MESSAGES: dict[str, MailMessage] = {
         reset_url="https://pay.hillcountry.example.test/reset/mXb3wq8Jt0yQe7vKc5Rz1LdHs9UfNpAg",
         expires_in_minutes=60,
     ),
+    "sign_up": SignUpMail(
+        account_name="Bluebonnet Custom Homes",
+        account_no="10425",
+        register_url=f"{PORTAL}/register/{TOKEN}",
+        decline_url=f"{PORTAL}/decline/{TOKEN}",
+        expires_in_days=7,
+    ),
+    "already_registered": AlreadyRegisteredMail(
+        login="maria@bluebonnet.example.test",
+        sign_in_url=f"{PORTAL}/sign-in",
+        reset_url=f"{PORTAL}/forgot",
+    ),
+    "link_asked": LinkAskedMail(
+        account_name="Bluebonnet Custom Homes",
+        account_no="10425",
+        email="maria@bluebonnet.example.test",
+        asked_at=_HAPPENED_AT,
+        account_url=f"{PORTAL}/operator/customers/10425",
+    ),
+    "enrolment_notice": EnrolmentNotice(
+        account_name="Bluebonnet Custom Homes",
+        account_no="10425",
+        login="tom@bluebonnet.example.test",
+        happened_at=_HAPPENED_AT,
+        contact_url=f"{PORTAL}/contact",
+    ),
+    "access_linked": AccessLinkedNotice(
+        account_name="Lakeside Duplex LLC",
+        account_no="10571",
+        login="maria@bluebonnet.example.test",
+        happened_at=_HAPPENED_AT,
+    ),
+    "announcement_invitation": announcement(SignUpWay.INVITATION),
+    "announcement_sign_up": announcement(SignUpWay.SIGN_UP),
+    "announcement_code": announcement(
+        SignUpWay.CODE,
+        account_name="Bluebonnet Custom Homes",
+        account_no="10425",
+        enrolment_code="K7QW-3MPX-92TD",
+    ),
 }
+"""Every built-in mail; those to the dealer's own people exist in English only."""
+
+DEALERS_OWN = frozenset({"operator_invite", "link_asked"})
+SPANISH = sorted(MESSAGES.keys() - DEALERS_OWN)
 
 
 def renderer(*folders: Path, dealer: DealerFacts = DEALER) -> MailRenderer:
     return MailRenderer(list(folders), dealer, "https://pay.hillcountry.example.test")
 
 
-def render_invite(delivery: InviteDelivery, dealer: DealerFacts = DEALER) -> RenderedMail:
+def render_invite(
+    delivery: InviteDelivery, dealer: DealerFacts = DEALER, **changes: object
+) -> RenderedMail:
     """Prepare and render a sample invitation, as the platform does."""
-    token = "mXb3wq8Jt0yQe7vKc5Rz1LdHs9UfNpAg"
-    content = delivery.prepare(
-        sample_invite(
-            register_url=f"https://pay.hillcountry.example.test/register/{token}",
-            decline_url=f"https://pay.hillcountry.example.test/decline/{token}",
-            sign_in_url="https://pay.hillcountry.example.test/sign-in",
-            username_source=UsernameSource.EMAIL,
-        )
+    request = sample_invite(
+        register_url=f"{PORTAL}/register/{TOKEN}",
+        decline_url=f"{PORTAL}/decline/{TOKEN}",
+        sign_in_url=f"{PORTAL}/sign-in",
+        username_source=UsernameSource.EMAIL,
+        **changes,
     )
+    content = delivery.prepare(request)
     assert isinstance(content, InviteContent)
     mails = renderer(delivery.templates_folder(), dealer=dealer)
-    return mails.render(content.template, content.values)
+    return mails.render(content.template, content.values, request.language)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from dueport_apps.usecases.mails import SignUpWay
 from dueport_core.errors import Invalid, Misconfigured
 from dueport_email_smtp.mime import message_bytes
 from dueport_email_smtp.refusals import refusal_reason
@@ -52,6 +53,8 @@ PAYLOADS = [
 
 def poisoned(value: Any, payload: str) -> Any:
     """The same message with the payload in every text but links, which the platform makes."""
+    if isinstance(value, SignUpWay):
+        return value
     if isinstance(value, str):
         return value if value.startswith("https://") else f"a {payload} b"
     if isinstance(value, tuple):
@@ -62,15 +65,16 @@ def poisoned(value: Any, payload: str) -> Any:
     return value
 
 
+@pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("name", MESSAGES)
 def test_a_value_changes_neither_the_structure_of_the_html_nor_the_lines_of_the_text(
-    name: str,
+    name: str, language: str
 ) -> None:
     mails, message = renderer(), MESSAGES[name]
-    harmless = mails.render_message(poisoned(message, "harmless"))
+    harmless = mails.render_message(poisoned(message, "harmless"), language)
     expected = Outline(harmless.html)
     for payload in PAYLOADS:
-        mail = mails.render_message(poisoned(message, payload))
+        mail = mails.render_message(poisoned(message, payload), language)
         outline = Outline(mail.html)
         assert outline.tags == expected.tags, payload
         assert outline.attributes == expected.attributes, payload
@@ -115,6 +119,14 @@ ESCAPES = [
     "{{ dealer.update({'name': 'x'}) }}",
     "{{ day.__class__ }}",
     "{{ day.strftime('%Y') }}",
+    "{{ dealer.name.__class__ }}",
+    "{{ dealer.name.upper() }}",
+    "{{ 'x'|said|attr('__class__') }}",
+    "{{ portal_url.format(1) }}",
+    "{{ theme.brand.__len__ }}",
+    "{% set dealer = name %}{{ name }}",
+    "{% for theme in [name] %}{{ theme }}{% endfor %}",
+    "{% macro portal_url() %}x{% endmacro %}{{ name }}",
     "{{ lipsum.__globals__ }}",
     "{{ cycler.__init__.__globals__ }}",
     "{{ self.__init__ }}",
@@ -137,6 +149,54 @@ def test_a_dealers_template_cannot_leave_its_sandbox(tmp_path: Path, escape: str
     (tmp_path / "odd.txt.j2").write_text("Subject: odd\n" + escape)
     (tmp_path / "odd.html.j2").write_text("<p>body</p>")
     with pytest.raises(Misconfigured):
+        renderer(tmp_path).render("odd", {"name": "x"})
+
+
+@pytest.mark.parametrize(
+    "taking_in",
+    [
+        "{% include 'raw.txt.j2' %}",
+        "{% from 'raw.txt.j2' import shown %}{{ shown(name) }}",
+        "{% import 'raw.txt.j2' as raw %}{{ raw.shown(name) }}",
+        "{% extends 'raw.txt.j2' %}",
+        "{% include ['absent.html.j2', 'raw.txt.j2'] %}",
+        "{% set file = 'raw.txt.j2' %}{% include file %}",
+        "{% include name %}",
+    ],
+)
+def test_an_html_part_takes_in_no_text_file_whose_values_are_not_escaped(
+    tmp_path: Path, taking_in: str
+) -> None:
+    (tmp_path / "raw.txt.j2").write_text("{% macro shown(v) %}{{ v }}{% endmacro %}{{ name }}")
+    (tmp_path / "odd.txt.j2").write_text("Subject: odd\nbody")
+    (tmp_path / "odd.html.j2").write_text(taking_in)
+    with pytest.raises(Misconfigured, match=r"odd\.html\.j2, line 1.*\.html\.j2 files"):
+        renderer(tmp_path).render("odd", {"name": "raw.txt.j2"})
+
+
+@pytest.mark.parametrize("part", ["txt", "html"])
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{{ absent }}", "absent"),
+        ("{{ name.absent }}", "absent"),
+        ("{{ dealer.absent }}", "absent"),
+        ("{% if absent %}x{% endif %}", "absent"),
+        ("{{ heading(absent) }}", "absent"),
+        ("{{ name|no_such_filter }}", "no_such_filter"),
+        ("{% if %}", "Expected an expression"),
+    ],
+)
+def test_a_missing_value_is_named_with_its_file_and_line(
+    tmp_path: Path, part: str, template: str, words: str
+) -> None:
+    imported = '{% from "parts.html.j2" import heading %}'
+    good = {"txt": f"Subject: odd\n{imported}\n\nbody", "html": f"{imported}\n\n\n<p>"}
+    for kind, text in good.items():
+        (tmp_path / f"odd.{kind}.j2").write_text(text)
+    with (tmp_path / f"odd.{part}.j2").open("a") as file:
+        file.write(template)
+    with pytest.raises(Misconfigured, match=rf"odd\.{part}\.j2, line 4[ ,].*{words}"):
         renderer(tmp_path).render("odd", {"name": "x"})
 
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dueport_apps.mail.colors import contrast, palette
-from dueport_apps.mail.renderer import TEXT_WIDTH, MailRenderer, amount_row, written_day
+from dueport_apps.mail.languages import written_day
+from dueport_apps.mail.renderer import TEXT_WIDTH, MailRenderer, amount_row
 from dueport_apps.usecases.mails import PaidLine, ReceiptMail, UsedCredit
 from dueport_core.errors import Misconfigured
 from dueport_ports import DealerFacts
@@ -72,7 +73,7 @@ def test_no_mail_loads_anything_from_the_net(name: str) -> None:
     html = renderer().render_message(MESSAGES[name]).html
     assert not re.search(r"<(img|link|script|iframe|object|video)\b|@import|url\(|\bsrc=", html)
     for link in Outline(html).links:
-        assert link.startswith(("https://pay.hillcountry.example.test/", "mailto:"))
+        assert link.startswith(("https://pay.hillcountry.example.test", "mailto:"))
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -236,6 +237,70 @@ def test_any_brand_colour_gives_readable_text(color: int) -> None:
     assert contrast(colors.link, "#eef1f3") >= 4.5
     for ground in ("#11151a", "#1c2127", "#242b33"):
         assert contrast(colors.link_dark, ground) >= 7
+
+
+INK, SOFT = "#17202a", "#566370"
+INK_DARK, SOFT_DARK = "#eef1f4", "#b3bdc7"
+
+
+@pytest.mark.parametrize(
+    ("text", "grounds"),
+    [
+        (INK, ["#ffffff", "#f4f6f8"]),
+        (SOFT, ["#ffffff", "#f4f6f8", "#eef1f3"]),
+        (INK_DARK, ["#1c2127", "#242b33", "#11151a"]),
+        (SOFT_DARK, ["#1c2127", "#242b33", "#11151a"]),
+        ("#11603b", ["#dcf5e7"]),
+        ("#6b4d00", ["#fdf0c8"]),
+        ("#94211a", ["#fde3e1"]),
+        ("#a6e9c5", ["#123b2a"]),
+        ("#fbdf8d", ["#45360d"]),
+        ("#ffc9c4", ["#4d1d1d"]),
+    ],
+)
+def test_the_fixed_colours_are_readable_and_used(text: str, grounds: list[str]) -> None:
+    mail = "".join(
+        renderer().render_message(MESSAGES[name]).html
+        for name in ("receipt_card", "receipt_bank", "payment_failed")
+    )
+    for ground in grounds:
+        assert contrast(text, ground) >= 4.5
+        assert f"color:{text}" in mail.replace(" ", "")
+        assert f"background-color:{ground}" in mail.replace(" ", "")
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_every_mail_fits_a_phone_and_a_dark_screen(name: str) -> None:
+    html = renderer().render_message(MESSAGES[name]).html
+    assert '<meta name="viewport" content="width=device-width' in html
+    assert '<meta name="color-scheme" content="light dark">' in html
+    assert "@media (prefers-color-scheme: dark)" in html
+    assert "max-width:600px" in html
+    assert len(html.encode()) < 102_000
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sign_up", ["choose a password", "works once", "7 days", "ignore", "/decline/"]),
+        ("already_registered", ["already has a sign-in", "maria@", "/sign-in", "/forgot"]),
+        ("link_asked", ["Bluebonnet Custom Homes", "10425", "maria@", "Jul 14, 2026, 3:05 PM"]),
+        ("enrolment_notice", ["enrollment code", "tom@", "10425", "at once", "(512) 555-0100"]),
+        ("access_linked", ["Lakeside Duplex LLC", "10571", "did not expect this"]),
+        ("reset_password", ["works once", "60 minutes", "ignore it", "stays as it is"]),
+        ("sign_in_notice", ["Your password was changed", "set a new password", "Jul 14, 2026"]),
+        ("announcement_sign_up", ["e-mail address that we have on file", "/sign-up"]),
+        ("announcement_code", ["K7QW-3MPX-92TD", "10425", "/enrol"]),
+        ("announcement_invitation", ["invitation by e-mail", "/sign-in"]),
+    ],
+)
+def test_a_mail_says_what_its_reader_needs(name: str, expected: list[str]) -> None:
+    mail = renderer().render_message(MESSAGES[name])
+    outline = Outline(mail.html)
+    shown = (outline.words + " " + " ".join(outline.links)).lower()
+    for words in expected:
+        assert words.lower() in " ".join(mail.text.split()).lower()
+        assert words.lower() in " ".join(shown.split())
 
 
 def test_contrast_is_measured_as_wcag_says() -> None:

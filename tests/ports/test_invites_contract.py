@@ -17,8 +17,15 @@ from dueport_ports import (
     Issued,
     Skipped,
     UsernameSource,
+    field_words,
+    missing_second_check,
 )
-from dueport_ports.testing.invites import CredentialGeneratorContract, InviteDeliveryContract
+from dueport_ports.testing.invites import (
+    CredentialGeneratorContract,
+    InviteDeliveryContract,
+    sample_account,
+    sample_invite,
+)
 
 
 class _LastFour(CredentialGenerator):
@@ -55,12 +62,27 @@ class _Forgetful(InviteDelivery):
         return Path(__file__).parent
 
 
+class _Deaf(InviteDelivery):
+    """Neither hears of a reminder nor of a second check, and translated the half of its mail."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def prepare(self, request: InviteRequest) -> InviteContent | Skipped:
+        if request.language == "es":
+            return Skipped(reason="no Spanish", field="language")
+        return InviteContent(template="deaf", values={})
+
+    def templates_folder(self) -> Path:
+        return self._folder
+
+
 def verdict(test: Callable[..., Any], **arguments: Any) -> str:
     """Run one test of a suite by hand; ``passes`` or the failure's class."""
     wanted = inspect.signature(test).parameters
     given = {name: value for name, value in arguments.items() if name in wanted}
     try:
-        test(None, **given)
+        test(InviteDeliveryContract, **given)
     except (AssertionError, OSError) as failure:
         return type(failure).__name__
     return "passes"
@@ -100,6 +122,54 @@ def test_a_delivery_that_asks_the_network_is_caught(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(socket.socket, "connect", refuse)
     test = InviteDeliveryContract.test_a_complete_account_receives_something
     assert verdict(test, delivery=_Nosy()) == "AssertionError"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("test_a_complete_account_receives_something", "passes"),
+        ("test_who_is_invited_does_not_depend_on_the_words", "AssertionError"),
+        ("test_nobody_is_asked_for_what_is_not_on_file", "AssertionError"),
+        ("test_a_reminder_and_a_second_check_are_told", "AssertionError"),
+        ("test_a_translation_has_both_parts_and_its_own_subject", "FileNotFoundError"),
+        ("test_the_templates_ask_for_nothing_that_the_delivery_does_not_give", "AssertionError"),
+    ],
+)
+def test_a_delivery_that_does_not_listen_is_caught(
+    tmp_path: Path, name: str, expected: str
+) -> None:
+    (tmp_path / "deaf.txt.j2").write_text("Subject: x\n")
+    (tmp_path / "deaf.html.j2").write_text("<p>x</p>")
+    (tmp_path / "deaf.es.txt.j2").write_text("Subject: x\n{{ nombre }}\n")
+    result = verdict(
+        getattr(InviteDeliveryContract, name),
+        delivery=_Deaf(tmp_path),
+        source=UsernameSource.SHIP_TO_ZIP,
+        changes={"language": "es"},
+    )
+    assert result == expected
+
+
+@pytest.mark.parametrize("source", list(UsernameSource))
+def test_every_field_has_a_name_in_both_languages(source: UsernameSource) -> None:
+    assert field_words(source)
+    assert field_words(source, "es") != field_words(source)
+    assert field_words(source, "es-MX") == field_words(source, "es")
+    assert field_words(source, "fr") == field_words(source, "") == field_words(source)
+
+
+def test_a_second_check_that_cannot_be_answered_is_named_with_its_field() -> None:
+    no_zip = sample_invite(
+        account=sample_account(ship_to_zip="n/a"), second_check=UsernameSource.SHIP_TO_ZIP
+    )
+    assert missing_second_check(no_zip) == Skipped(
+        reason="no ship-to ZIP code on file; add it in the ERP", field="ship_to_zip"
+    )
+    by_chance = missing_second_check(sample_invite(second_check=UsernameSource.RANDOM))
+    assert by_chance is not None
+    assert "choose a field" in by_chance.reason
+    assert missing_second_check(sample_invite()) is None
+    assert missing_second_check(sample_invite(second_check=UsernameSource.PHONE)) is None
 
 
 @pytest.mark.parametrize("suite", [CredentialGeneratorContract, InviteDeliveryContract])

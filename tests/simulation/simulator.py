@@ -33,6 +33,7 @@ from dueport_ports import (
     PaymentSnapshot,
     PostingBatch,
     PostingResult,
+    SendProgress,
     Unavailable,
 )
 from dueport_ports.testing.email import FakeEmailSender
@@ -144,11 +145,13 @@ class SimulatedMail(FakeEmailSender):
         super().__init__()
         self._simulation = simulation
 
-    async def send(self, messages: Sequence[OutgoingEmail]) -> list[EmailResult]:
+    async def send(
+        self, messages: Sequence[OutgoingEmail], *, progress: SendProgress | None = None
+    ) -> list[EmailResult]:
         self._simulation.points("mail.before")
         if self._simulation.chance("mail down", 0.1):
             raise Unavailable("the mail server does not answer")
-        results = await super().send(messages)
+        results = await super().send(messages, progress=progress)
         self._simulation.points("mail.after")
         return results
 
@@ -165,8 +168,9 @@ class Simulation(World):
         self.erp = SimulatedErp(self)
         self.mail = SimulatedMail(self)
         self._override()
-        uow = self.container.uow()
-        self.container.uow.override(providers.Object(CrashingUow(uow, self.points)))
+        for provider in (self.container.uow, self.container.reads):
+            inner = provider()
+            provider.override(providers.Object(CrashingUow(inner, self.points)))
         self.delayed: list[HttpNotification] = []
         self.crashes = 0
 

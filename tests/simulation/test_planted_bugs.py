@@ -1,6 +1,5 @@
 """A simulation that finds nothing proves nothing: each bug planted here must be caught."""
 
-import datetime
 import random
 from collections.abc import Callable
 from typing import Any
@@ -71,11 +70,14 @@ def the_erp_is_not_asked_before_posting(patch: Patch) -> None:
 
 
 def an_interrupted_mail_is_sent_again(patch: Patch) -> None:
-    async def put_back(self: SqlMail, older_than: datetime.datetime) -> int:
-        requeue = text("UPDATE mail_delivery SET state = 'queued' WHERE state = 'sending'")
-        return (await self._connection.execute(requeue)).rowcount
+    async def put_back(self: SqlMail) -> tuple[int, int]:
+        requeue = text(
+            "UPDATE mail_delivery SET state = 'queued', claim_owner = 0, handed_at = NULL"
+            " WHERE state = 'sending'"
+        )
+        return (await self._connection.execute(requeue)).rowcount, 0
 
-    patch.setattr(SqlMail, "abandon", put_back)
+    patch.setattr(SqlMail, "recover", put_back)
 
 
 def old_news_moves_a_payment_back(patch: Patch) -> None:

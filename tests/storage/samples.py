@@ -10,10 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
 from dueport_apps.usecases.records import (
     AttemptState,
+    Campaign,
+    InvitationToken,
+    InviteOptions,
     MailDelivery,
     Operator,
     OperatorRole,
     PortalUser,
+    Selection,
     StoredAttempt,
     StoredInstrument,
     StoredInvitation,
@@ -121,14 +125,36 @@ def invitation(number: int = 1, account_no: str = "1042", **changes: Any) -> Sto
         "email": "ann@acme.example",
         "delivery": "invite_link",
         "state": InvitationState.PENDING,
-        "token_hash": hashlib.sha256(f"token {number}".encode()).digest(),
         "created_at": NOW,
+        "invited_at": NOW,
+        "sends": 1,
         "expires_at": later(days=7),
         "created_by": "operator-1",
     }
     return StoredInvitation(
         invitation_id=f"invitation-{number}", account_no=account_no, **(values | changes)
     )
+
+
+def token(number: int = 1, **changes: Any) -> InvitationToken:
+    values: dict[str, Any] = {
+        "invitation_id": f"invitation-{number}",
+        "kind": "link",
+        "created_at": NOW,
+    }
+    token_hash = hashlib.sha256(f"token {number}".encode()).digest()
+    return InvitationToken(token_hash=token_hash, **(values | changes))
+
+
+def campaign(number: int = 1, **changes: Any) -> Campaign:
+    values: dict[str, Any] = {
+        "selection": Selection(account_nos=("1042",)),
+        "options": InviteOptions(),
+        "created_by": "operator-1",
+        "created_by_name": "Ann",
+        "created_at": NOW,
+    }
+    return Campaign(campaign_id=f"campaign-{number}", **(values | changes))
 
 
 def bank_account() -> Instrument:

@@ -18,7 +18,7 @@ from dueport_core.accounts import AccountStatus, Contact, Job
 from dueport_core.errors import Invalid, NotFound
 from dueport_core.invitations import InvitationState
 from dueport_ports import Deleted, Entity
-from tests.storage.samples import NOW, TODAY, account, invitation, item, store, user
+from tests.storage.samples import NOW, TODAY, account, invitation, item, later, store, user
 
 Units = SqlUnitOfWorkFactory
 
@@ -140,17 +140,47 @@ async def test_filters_and_totals_agree(units: Units) -> None:
             ],
             None,
         )
-        await uow.invitations.add(invitation(1, "1001"))
-        await uow.invitations.add(invitation(2, "1002", state=InvitationState.EXPIRED))
-        await uow.invitations.add(invitation(3, "1002"))
+        await uow.invitations.put(
+            [
+                invitation(1, "1001"),
+                invitation(2, "1002", state=InvitationState.EXPIRED, invited_at=later(days=1)),
+                invitation(3, "1002", email="bob@acme.example"),
+                invitation(4, "1005", state=InvitationState.REVOKED),
+                invitation(5, "1006", state=InvitationState.DECLINED),
+                invitation(
+                    6,
+                    "1006",
+                    email="bob@acme.example",
+                    state=InvitationState.EXPIRED,
+                    invited_at=later(days=-1),
+                ),
+                invitation(7, "1007", state=InvitationState.EXPIRED),
+            ]
+        )
+        await uow.users.add(user(1))
+        await uow.users.link(AccountLink(user_id="user-1", account_no="1007", linked_at=NOW))
+        await uow.bounces.mark("Two@acme.example", NOW, "no such user")
+        await uow.mirror.store_page(
+            "run-0",
+            Entity.ACCOUNTS,
+            [
+                account("1001", NAMES[1], contacts=(Contact(email="TWO@acme.example"),)),
+                account("1002", NAMES[2], contacts=()),
+            ],
+            None,
+        )
         await uow.commit()
     cases: list[tuple[dict[str, Any], list[str]]] = [
         ({}, ["1000", "1001", "1002", "1003", "1005", "1006", "1007"]),
         ({"active_only": True}, ["1000", "1001", "1002", "1005", "1006", "1007"]),
         ({"past_due_only": True}, ["1001", "1003", "1005", "1007"]),
-        ({"invitation": "none"}, ["1000", "1003", "1005", "1006", "1007"]),
+        ({"invitation": "none"}, ["1000", "1003", "1005"]),
         ({"invitation": "pending"}, ["1001", "1002"]),
+        ({"invitation": "accepted"}, ["1007"]),
+        ({"invitation": "declined"}, ["1006"]),
         ({"invitation": "expired"}, []),
+        ({"email_problem": True}, ["1001", "1002"]),
+        ({"email_problem": True, "invitation": "none"}, []),
     ]
     for wanted, expected in cases:
         assert await pages(units, "account_no", False, 2, **wanted) == expected
@@ -197,22 +227,28 @@ async def test_a_row_shows_who_can_be_invited_and_who_has_a_login(units: Units) 
         await uow.users.add(user(2, active=False))
         for user_id, number in (("user-1", "1002"), ("user-2", "1001")):
             await uow.users.link(AccountLink(user_id=user_id, account_no=number, linked_at=NOW))
-        await uow.invitations.add(invitation(1, "1002", state=InvitationState.ACCEPTED))
+        await uow.users.link(AccountLink(user_id="user-1", account_no="1001", linked_at=NOW))
+        assert await uow.users.set_disabled("user-1", "1001", NOW)
+        await uow.bounces.mark("ANN@acme.example", NOW, "no such user")
         two = await uow.accounts.row("1000")
         assert two.email_problem.startswith("malformed e-mail address")
         none = await uow.accounts.row("1001")
         assert (none.email, none.email_problem) == ("", "no e-mail address")
-        # A login that was disabled lets nobody in.
-        assert not none.has_login
+        # Neither a person nor a link that was disabled lets anybody in.
+        assert (none.has_login, none.invitation, none.bounced) == (False, None, False)
         fine = await uow.accounts.row("1002")
         assert (fine.email, fine.email_problem) == ("ann@acme.example", "")
         assert (fine.has_login, fine.invitation) == (True, InvitationState.ACCEPTED)
+        assert fine.bounced
         assert fine.figures is None
         assert (fine.kind, fine.status) == ("charge", "active")
 
 
 async def test_unknown_accounts_are_named(units: Units) -> None:
+    await store(units, accounts=[account()])
     async with units() as uow:
+        assert await uow.accounts.many(["77", "1042"]) == {"1042": account()}
+        assert await uow.accounts.many([]) == {}
         assert await uow.accounts.find("77") is None
         for ask in (uow.accounts.get, uow.accounts.row, uow.accounts.lock):
             with pytest.raises(NotFound, match="There is no account 77"):

@@ -1,4 +1,4 @@
-"""Logins, invitations, tokens and keys: one of each, once, and never a usable secret at rest."""
+"""Logins, operators, tokens and keys: one of each, once, and never a usable secret at rest."""
 
 import asyncio
 import datetime
@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from dueport_apps.storage.engine import Database
+from dueport_apps.storage.people_reader import PeopleReader
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
-from dueport_apps.usecases.records import AccountLink, ApiKey, OneTimeToken, Permission
+from dueport_apps.usecases.records import AccountLink, ApiKey, Login, OneTimeToken, Permission
 from dueport_core.errors import Conflict, NotFound
 from dueport_core.invitations import InvitationState
 from tests.storage.samples import NOW, account, invitation, later, operator, store, user
@@ -96,91 +98,60 @@ async def test_links_are_made_once_and_listed_from_both_sides(units: Units) -> N
         assert await uow.users.of_account("77") == []
 
 
+async def test_a_link_that_is_switched_off_lets_nobody_in_and_stays_known(
+    units: Units, database: Database
+) -> None:
+    await store(units, accounts=[account("1000"), account("1001")])
+    link = AccountLink(user_id="user-1", account_no="1000", terms_version="2", linked_at=NOW)
+    other = AccountLink(user_id="user-1", account_no="1001", linked_at=later(days=1))
+    second = AccountLink(user_id="user-2", account_no="1000", linked_at=later(days=1))
+    people = PeopleReader(database)
+    async with units() as uow:
+        await uow.users.add(user(1, language="es"))
+        await uow.users.add(user(2, active=False))
+        for one in (link, other, second):
+            await uow.users.link(one)
+        await uow.commit()
+        assert await uow.users.of_account("1000") == [user(1, language="es")]
+        assert await uow.users.set_disabled("user-1", "1000", later(days=2))
+        assert not await uow.users.set_disabled("user-1", "1000", later(days=3))
+        assert not await uow.users.set_disabled("user-9", "1000", NOW)
+        await uow.commit()
+        off = msgspec.structs.replace(link, disabled_at=later(days=2))
+        assert await uow.users.links("user-1") == [other]
+        assert await uow.users.of_account("1000") == []
+        assert await uow.users.logins("1000") == [
+            Login(user=user(1, language="es"), link=off),
+            Login(user=user(2, active=False), link=second),
+        ]
+        found = await people.portal_user("user-1", "1000")
+        assert found is not None
+        assert (found.link, found.accounts) == (None, 1)
+        # Registering again, or an operator, switches it on.
+        await uow.users.link(msgspec.structs.replace(link, role="see"))
+        assert await uow.users.links("user-1") == [link, other]
+        assert await uow.users.set_disabled("user-1", "1000", NOW)
+        assert await uow.users.set_disabled("user-1", "1000", None)
+        assert not await uow.users.set_disabled("user-1", "1000", None)
+        await uow.commit()
+        found = await people.portal_user("user-1", "1000")
+        assert found is not None
+        assert (found.link, found.accounts) == (link, 2)
+
+
 async def test_usernames_of_logins_and_of_pending_invitations_are_taken(units: Units) -> None:
     await store(units, accounts=[account("1000"), account("1001")])
     async with units() as uow:
         await uow.users.add(user(1, username="Nick"))
-        await uow.invitations.add(invitation(1, "1000", credential_username="Promised"))
-        await uow.invitations.add(
-            invitation(2, "1001", credential_username="old", state=InvitationState.EXPIRED)
+        await uow.invitations.put(
+            [
+                invitation(1, "1000", username="Promised"),
+                invitation(2, "1001", username="old", state=InvitationState.EXPIRED),
+            ]
         )
         taken = await uow.users.taken_usernames(["NICK", "nick", "promised", "old", "free", ""])
         assert taken == {"NICK", "nick", "promised"}
         assert await uow.users.taken_usernames([]) == frozenset()
-
-
-# Invitations.
-
-
-async def test_an_invitation_comes_back_by_id_token_account_and_username(units: Units) -> None:
-    await store(units, accounts=[account()])
-    sent = invitation(1, credential_username="Åse", credential_hash="argon2", opened_at=NOW)
-    async with units() as uow:
-        await uow.invitations.add(sent)
-        assert await uow.invitations.get("invitation-1") == sent
-        assert await uow.invitations.latest("1042") == sent
-        assert await uow.invitations.by_token(sent.token_hash, for_update=True) == sent
-        assert await uow.invitations.by_token(bytes(32)) is None
-        assert await uow.invitations.by_username("ÅSE") == sent
-        assert await uow.invitations.by_username("") is None
-        assert await uow.invitations.latest("77") is None
-        with pytest.raises(NotFound):
-            await uow.invitations.get("invitation-2")
-
-
-@pytest.mark.parametrize("state", [InvitationState.PENDING, InvitationState.ACCEPTED])
-async def test_an_account_has_one_living_invitation(units: Units, state: InvitationState) -> None:
-    await store(units, accounts=[account()])
-    async with units() as uow:
-        await uow.invitations.add(invitation(1, state=state))
-        with pytest.raises(Conflict, match="has an invitation already"):
-            await uow.invitations.add(invitation(2))
-        await uow.invitations.add(invitation(3, state=InvitationState.EXPIRED))
-        assert [i.invitation_id for i in await uow.invitations.of_account("1042")] == [
-            "invitation-3",
-            "invitation-1",
-        ]
-
-
-async def test_of_many_who_accept_one_link_at_once_one_succeeds(units: Units) -> None:
-    await store(units, accounts=[account()])
-    sent = invitation(1)
-    async with units() as uow:
-        await uow.invitations.add(sent)
-        await uow.commit()
-
-    async def accept() -> bool:
-        async with units() as uow:
-            accepted = msgspec.structs.replace(
-                sent, state=InvitationState.ACCEPTED, decided_at=later(minutes=1)
-            )
-            try:
-                await uow.invitations.save(accepted, InvitationState.PENDING)
-            except Conflict:
-                return False
-            await uow.commit()
-            return True
-
-    assert sorted(await asyncio.gather(*(accept() for _ in range(8)))) == [False] * 7 + [True]
-
-
-async def test_overdue_invitations_are_those_past_their_expiry(units: Units) -> None:
-    numbers = ["1000", "1001", "1002", "1003"]
-    await store(units, accounts=[account(number) for number in numbers])
-    async with units() as uow:
-        for number, (hours, state) in enumerate(
-            [
-                (-1, InvitationState.PENDING),
-                (-2, InvitationState.PENDING),
-                (1, InvitationState.PENDING),
-                (-3, InvitationState.DECLINED),
-            ]
-        ):
-            sent = invitation(number, numbers[number], state=state, expires_at=later(hours=hours))
-            await uow.invitations.add(sent)
-        overdue = await uow.invitations.overdue(NOW, 10)
-        assert [one.account_no for one in overdue] == ["1001", "1000"]
-        assert len(await uow.invitations.overdue(NOW, 1)) == 1
 
 
 # Operators.

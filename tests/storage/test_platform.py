@@ -1,4 +1,4 @@
-"""Events, mail, the audit log and remembered answers: nothing twice, nothing rewritten."""
+"""Events and the audit log: nothing twice, nothing rewritten."""
 
 import asyncio
 from typing import Any
@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
-from dueport_apps.usecases.records import AuditEntry, MailState
+from dueport_apps.usecases.records import AuditEntry
 from dueport_core.errors import NotFound
-from tests.storage.samples import NOW, later, mail
+from tests.storage.samples import NOW, later
 
 Units = SqlUnitOfWorkFactory
 
@@ -60,102 +60,6 @@ async def test_a_feeds_place_is_kept_per_processor(units: Units) -> None:
         await uow.events.save_feed_cursor("pay_ach_plaid", "18")
         assert await uow.events.feed_cursor("pay_ach_plaid") == "18"
         assert await uow.events.feed_cursor("pay_stripe") is None
-
-
-# Mail.
-
-
-async def test_nobody_is_told_the_same_thing_twice(units: Units) -> None:
-    async with units() as uow:
-        assert await uow.mail.queue(mail(1))
-        assert not await uow.mail.queue(mail(2, subject_ref="invitation:1"))
-        assert await uow.mail.queue(mail(3, subject_ref="invitation:1", to_address="b@x.example"))
-        assert await uow.mail.queue(mail(4, subject_ref="invitation:1", kind="reminder"))
-        found = await uow.mail.of_subject("invitation:1")
-        assert [one.delivery_id for one in found] == ["mail-1", "mail-3", "mail-4"]
-        assert found[0] == mail(1)
-
-
-async def test_workers_who_claim_at_once_share_the_mails_without_overlap(units: Units) -> None:
-    async with units() as uow:
-        for number in range(50):
-            await uow.mail.queue(mail(number))
-        await uow.mail.queue(mail(99, due_at=later(minutes=1)))
-        await uow.commit()
-
-    async def claim(token: str) -> list[str]:
-        taken: list[str] = []
-        while True:
-            async with units() as uow:
-                batch = await uow.mail.claim(7, token, NOW)
-                await uow.commit()
-            if not batch:
-                return taken
-            assert {(one.state, one.claim_token, one.tries) for one in batch} == {
-                (MailState.SENDING, token, 1)
-            }
-            taken += [one.delivery_id for one in batch]
-
-    batches = await asyncio.gather(*(claim(f"worker-{n}") for n in range(4)))
-    every = [delivery_id for batch in batches for delivery_id in batch]
-    assert sorted(every) == sorted(f"mail-{number}" for number in range(50))
-    async with units() as uow:
-        assert await uow.mail.counts() == {
-            MailState.QUEUED: 1,
-            MailState.SENDING: 50,
-            MailState.SENT: 0,
-            MailState.FAILED: 0,
-            MailState.UNCONFIRMED: 0,
-        }
-
-
-async def test_a_sent_or_failed_mail_loses_its_content_and_a_delayed_one_keeps_it(
-    units: Units,
-) -> None:
-    async with units() as uow:
-        for number in (1, 2, 3):
-            await uow.mail.queue(mail(number))
-        await uow.mail.claim(10, "token", NOW)
-        assert await uow.mail.finish("mail-1", "token", MailState.SENT, later(seconds=1), code=250)
-        assert await uow.mail.finish(
-            "mail-2", "token", MailState.FAILED, NOW, code=550, reason="no"
-        )
-        assert await uow.mail.finish(
-            "mail-3", "token", MailState.QUEUED, NOW, code=450, due_at=later(minutes=5)
-        )
-        assert not await uow.mail.finish("mail-3", "token", MailState.SENT, NOW)
-        assert not await uow.mail.finish("mail-1", "other", MailState.FAILED, NOW)
-        (sent,), (failed,), (delayed,) = [
-            await uow.mail.of_subject(f"invitation:{number}") for number in (1, 2, 3)
-        ]
-        assert (sent.state, sent.sent_at, sent.content_sealed, sent.code) == (
-            MailState.SENT,
-            later(seconds=1),
-            "",
-            250,
-        )
-        assert (failed.state, failed.reason, failed.content_sealed) == (MailState.FAILED, "no", "")
-        assert (delayed.state, delayed.due_at) == (MailState.QUEUED, later(minutes=5))
-        assert delayed.content_sealed == "sealed:content"
-        assert await uow.mail.claim(10, "next", later(minutes=4)) == []
-        (again,) = await uow.mail.claim(10, "next", later(minutes=5))
-        assert again.tries == 2
-
-
-async def test_an_interrupted_mail_is_unconfirmed_and_never_goes_out_again_by_itself(
-    units: Units,
-) -> None:
-    async with units() as uow:
-        await uow.mail.queue(mail(1))
-        await uow.mail.claim(10, "token", NOW)
-        assert await uow.mail.abandon(NOW) == 0
-        assert await uow.mail.abandon(later(minutes=1)) == 1
-        assert await uow.mail.claim(10, "next", later(days=1)) == []
-        assert not await uow.mail.finish("mail-1", "token", MailState.QUEUED, NOW)
-        (found,) = await uow.mail.of_subject("invitation:1")
-        assert (found.state, found.content_sealed) == (MailState.UNCONFIRMED, "sealed:content")
-        # The worker was alive after all and knows how it ended.
-        assert await uow.mail.finish("mail-1", "token", MailState.SENT, NOW)
 
 
 # Audit.

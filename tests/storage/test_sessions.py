@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.sessions import SqlIdempotencyStore, SqlSessionStore
+from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
 from dueport_apps.web.http.idempotency import IdempotencyStore, KeptAnswer
 from dueport_apps.web.http.sessions import AuthLevel, SessionRecord, SessionStore
 from dueport_apps.web.http.settings import Portal
@@ -89,6 +90,25 @@ async def test_of_two_rotations_at_once_one_succeeds(sessions: SqlSessionStore) 
         *(sessions.rotate(record(1).token_hash, record(number)) for number in (2, 3, 4))
     )
     assert sorted(outcomes) == [False, False, True]
+
+
+async def test_sessions_end_with_the_decision_that_ends_them(
+    units: SqlUnitOfWorkFactory, sessions: SqlSessionStore
+) -> None:
+    for one in (
+        record(1),
+        record(2),
+        record(3, portal=Portal.CUSTOMER),
+        record(4, user_id="operator-2"),
+    ):
+        await sessions.create(one)
+    async with units() as uow:
+        assert await uow.sessions.end("operator", "operator-1") == 2
+        await uow.rollback()
+        assert await uow.sessions.end("operator", "operator-1", but=record(2).token_hash) == 1
+        await uow.commit()
+    left = [number for number in (1, 2, 3, 4) if await sessions.find(record(number).token_hash)]
+    assert left == [2, 3, 4]
 
 
 async def test_a_users_other_sessions_end_and_nobody_elses(sessions: SqlSessionStore) -> None:

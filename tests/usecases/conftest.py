@@ -13,15 +13,38 @@ from tests.world import World, account, item, open_world
 async def world(test_databases: TestDatabases, tmp_path: Path) -> AsyncIterator[World]:
     """A dealer with two accounts, synced: 1001 owes on two jobs and has a credit."""
     async with open_world(test_databases, tmp_path) as world:
-        world.erp.put(
-            account("1001", "Harbor Builders, LLC", "ap@harbor.example"),
-            account("1002", "Müller & Sons", "pay@mueller.example"),
-            account("1003", "No Mail Contracting"),
-            item("INV-1", "1001", 40_000, job_no="12", due_in_days=-35),
-            item("INV-2", "1001", 35_500, job_no="12"),
-            item("INV-3", "1001", 60_000, job_no="15"),
-            item("CR-1", "1001", -10_025, job_no="12"),
-            item("INV-9", "1002", 99_900),
-        )
-        await world.sync()
+        await fill(world)
         yield world
+
+
+@pytest.fixture
+async def one_login_world(test_databases: TestDatabases, tmp_path: Path) -> AsyncIterator[World]:
+    """The same dealer, who allows one login per customer."""
+    policies = {"logins": {"per_customer": "one"}}
+    async with open_world(test_databases, tmp_path, policies=policies) as world:
+        await fill(world)
+        yield world
+
+
+@pytest.fixture
+async def reminding_world(test_databases: TestDatabases, tmp_path: Path) -> AsyncIterator[World]:
+    """The same dealer, who reminds after three days."""
+    policies = {"invite": {"remind_after_days": 3}}
+    async with open_world(test_databases, tmp_path, policies=policies) as world:
+        await fill(world)
+        yield world
+
+
+async def fill(world: World) -> None:
+    """Put the dealer's book into the ERP and mirror it."""
+    world.erp.put(
+        account("1001", "Harbor Builders, LLC", "ap@harbor.example"),
+        account("1002", "Müller & Sons", "pay@mueller.example"),
+        account("1003", "No Mail Contracting"),
+        item("INV-1", "1001", 40_000, job_no="12", due_in_days=-35),
+        item("INV-2", "1001", 35_500, job_no="12"),
+        item("INV-3", "1001", 60_000, job_no="15"),
+        item("CR-1", "1001", -10_025, job_no="12"),
+        item("INV-9", "1002", 99_900),
+    )
+    await world.sync()

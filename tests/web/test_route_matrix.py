@@ -150,6 +150,7 @@ async def stage(
         ]
         # The codes given at sign-in are not fresh any more when the routes are tried.
         world.clock.advance(datetime.timedelta(minutes=6))
+        campaign = await world.start_campaign("1002")
         who = await world.customer("1001", "second@harbor.example")
         payment = await world.pay(who, "INV-1")
         world.processor.pay_out()
@@ -157,6 +158,7 @@ async def stage(
         async with world.container.uow()() as uow:
             rows, _ = await uow.settlements.rows(None, 1)
             run = await uow.mirror.last_run()
+            (invited,) = await uow.invitations.of_account("1002")
         assert run is not None
         yield Stage(
             world=world,
@@ -167,6 +169,8 @@ async def stage(
                 "payment_id": payment.payment_id,
                 "settlement_id": rows[0].settlement.settlement_id,
                 "run_id": run.run_id,
+                "campaign_id": campaign.campaign_id,
+                "invitation_id": invited.invitation.invitation_id,
             },
         )
         for person in people:

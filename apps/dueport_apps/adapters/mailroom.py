@@ -1,7 +1,9 @@
-"""Renders a mail when it is queued and keeps it sealed until it is sent.
+"""Writes mails, and keeps what waits to be sent sealed.
 
-What is mailed is what was true when it was queued; a template that fails does so in the request
-that caused the mail, not hours later in a worker. The database never shows a link that works.
+A mail is written when it is queued: it says what was true then, and a template that fails does so in
+the request that caused it, not hours later in a worker. Invitations are the exception: thousands may
+wait, each with a secret link, so a worker writes each one just before it sends it. Either way the
+database never shows a link that works.
 """
 
 from collections.abc import Sequence
@@ -10,8 +12,8 @@ import msgspec
 
 from dueport_apps.mail.renderer import MailRenderer
 from dueport_apps.usecases.mails import MailMessage
-from dueport_apps.usecases.records import MailDelivery
-from dueport_apps.usecases.services import Ids
+from dueport_apps.usecases.records import Language, MailDelivery
+from dueport_apps.usecases.services import Ids, WrittenMail
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_ports import Attachment, Clock, InviteContent, OutgoingEmail, SecretBox
 
@@ -46,44 +48,86 @@ class SealingMailroom:
         to_address: str,
         to_name: str,
         message: MailMessage | InviteContent,
+        language: Language = "en",
+        subject_prefix: str = "",
+        invitation_id: str = "",
         attachments: Sequence[Attachment] = (),
     ) -> bool:
         """Queue one mail in the caller's transaction; False when it was queued before."""
-        if isinstance(message, InviteContent):
-            rendered = self._renderer.render(message.template, message.values)
-        else:
-            rendered = self._renderer.render_message(message)
+        written = self.write(message, language)
         now = self._clock.now()
-        delivery_id = self._ids.new()
-        outgoing = OutgoingEmail(
-            message_id=f"<{delivery_id.lower()}@{self._host}>",
+        delivery = MailDelivery(
+            delivery_id=self._ids.new(),
+            kind=kind,
+            subject_ref=subject_ref,
             to_address=to_address,
-            to_name=to_name,
-            from_address=self._from_address,
-            from_name=self._from_name,
-            reply_to=self._reply_to,
-            subject=rendered.subject,
-            text=rendered.text,
-            html=rendered.html,
-            attachments=tuple(attachments),
-            sent_at=now,
+            subject=subject_prefix + written.subject,
+            invitation_id=invitation_id,
+            due_at=now,
+            created_at=now,
         )
-        queued = await uow.mail.queue(
-            MailDelivery(
-                delivery_id=delivery_id,
-                kind=kind,
-                subject_ref=subject_ref,
-                to_address=to_address,
-                subject=rendered.subject,
-                content_sealed=self._box.seal(msgspec.json.encode(outgoing).decode()),
-                due_at=now,
-                created_at=now,
-            )
+        outgoing = self._outgoing(
+            delivery, written, to_name=to_name, attachments=tuple(attachments)
         )
+        sealed = self._box.seal(msgspec.json.encode(outgoing).decode())
+        queued = await uow.mail.queue(msgspec.structs.replace(delivery, content_sealed=sealed))
         if queued:
             await uow.work.enqueue("send_mail", key="send_mail")
         return queued
 
+    def write(self, message: MailMessage | InviteContent, language: Language = "en") -> WrittenMail:
+        """Return what the recipient would read."""
+        if isinstance(message, InviteContent):
+            rendered = self._renderer.render(message.template, message.values, language)
+        else:
+            rendered = self._renderer.render_message(message, language)
+        return WrittenMail(subject=rendered.subject, text=rendered.text, html=rendered.html)
+
+    def compose(
+        self,
+        delivery: MailDelivery,
+        *,
+        to_name: str,
+        content: InviteContent,
+        language: Language,
+        unsubscribe_url: str,
+    ) -> OutgoingEmail:
+        """Write a queued invitation's mail at the moment of sending.
+
+        Mail programs show a button for the unsubscribe address, which declines the invitation; that
+        one click is enough is only said where the address is safe from being read on the way.
+        """
+        headers = [("List-Unsubscribe", f"<{unsubscribe_url}>")]
+        if unsubscribe_url.startswith("https:"):
+            headers.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+        return self._outgoing(
+            delivery, self.write(content, language), to_name=to_name, headers=tuple(headers)
+        )
+
     def unseal(self, delivery: MailDelivery) -> OutgoingEmail:
         """Return the mail as it was queued."""
         return msgspec.json.decode(self._box.open(delivery.content_sealed), type=OutgoingEmail)
+
+    def _outgoing(
+        self,
+        delivery: MailDelivery,
+        written: WrittenMail,
+        *,
+        to_name: str,
+        headers: tuple[tuple[str, str], ...] = (),
+        attachments: tuple[Attachment, ...] = (),
+    ) -> OutgoingEmail:
+        return OutgoingEmail(
+            message_id=f"<{delivery.delivery_id.lower()}@{self._host}>",
+            to_address=delivery.to_address,
+            to_name=to_name,
+            from_address=self._from_address,
+            from_name=self._from_name,
+            reply_to=self._reply_to,
+            subject=delivery.subject or written.subject,
+            text=written.text,
+            html=written.html,
+            headers=headers,
+            attachments=attachments,
+            sent_at=self._clock.now(),
+        )

@@ -1,5 +1,7 @@
 """``dueport check``: try everything that a deployment needs, and name all that is wrong."""
 
+import os
+
 import msgspec
 
 from dueport_apps.container import Container, build_container, running
@@ -23,6 +25,7 @@ async def check_deployment(settings: Settings) -> list[Finding]:
     """Try plugins, database, mail server, ERP and processors; never raises for one of them."""
     findings = [Finding(what="configuration", ok=True, detail=f"for {settings.config.dealer.name}")]
     findings.append(_database(settings))
+    findings += _bounces(settings)
     # Plugins and what they reach need no database, so they are tried in any case.
     container = build_container(settings, NO_DATABASE)
     plugins = _plugins(container)
@@ -44,6 +47,16 @@ def _database(settings: Settings) -> Finding:
     if settings.database_url == "embedded":
         return Finding(what="database", ok=True, detail="reachable; the first start sets it up")
     return Finding(what="database", ok=False, detail="schema is not current: run `dueport migrate`")
+
+
+def _bounces(settings: Settings) -> list[Finding]:
+    named = settings.config.mail.bounces_folder
+    if not named:
+        return []
+    folder = settings.folder / named
+    usable = folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+    detail = str(folder) if usable else f"{folder} is no folder that can be read and written"
+    return [Finding(what="bounces folder", ok=usable, detail=detail)]
 
 
 def _plugins(container: Container) -> list[Finding]:

@@ -25,6 +25,7 @@ from dueport_apps.commands.serve import (
     until_stopped,
 )
 from dueport_apps.container import Container
+from dueport_apps.demo.ageing import InvitationAgeing
 from dueport_apps.demo.config import (
     HOST,
     PLAID_CLIENT_ID,
@@ -127,6 +128,8 @@ class _Demo:
                 await stack.enter_async_context(serving(app, portals, settings.config.web))
             )
             tasks.append(await stack.enter_async_context(_watching(erp, self._sync_soon)))
+            ageing = InvitationAgeing(container, frame, self._folder.root / "invitations_aged_s")
+            tasks.append(await stack.enter_async_context(ageing.following()))
             await _catch_up(frame)
             await self._wait_for_answers()
             self._show(shown)

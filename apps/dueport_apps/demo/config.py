@@ -243,4 +243,8 @@ encryption = "none"
 [policies.invite]
 delivery = "link"
 expires_in_days = 7
+
+[policies.signup]
+self_service = true
+enrolment_codes = true
 """

@@ -8,8 +8,8 @@ from dueport_apps.container import Container
 from dueport_apps.demo.cast import GUEST_ACCOUNT, GUEST_CONTACT, GUEST_EMAIL
 from dueport_apps.sandbox.mailbox import Mailbox
 from dueport_apps.usecases.accept_invitation import AcceptInvitationCommand
-from dueport_apps.usecases.invite_customer import InviteCustomerCommand
-from dueport_apps.usecases.records import SYSTEM, OperatorRole
+from dueport_apps.usecases.plan_invitations import InviteOrder
+from dueport_apps.usecases.records import SYSTEM, OperatorRole, Selection
 from dueport_apps.usecases.set_up_operator import AddOperatorCommand, SetUpOperatorCommand
 
 OPERATOR_EMAIL: Final = "admin@cedaryard.example"
@@ -53,11 +53,10 @@ async def ensure_guest(container: Container, mailbox: Mailbox) -> bool:
     async with container.uow()() as uow:
         if await uow.users.by_login(GUEST_EMAIL) is not None:
             return False
-        waiting = await uow.invitations.latest(GUEST_ACCOUNT)
-    if waiting is None:
-        await container.invite_customer()(
-            InviteCustomerCommand(account_no=GUEST_ACCOUNT, by=SYSTEM)
-        )
+        waiting = await uow.invitations.of_account(GUEST_ACCOUNT)
+    if not waiting:
+        order = InviteOrder(selection=Selection(account_nos=(GUEST_ACCOUNT,)))
+        await container.start_campaign().at_once(order, SYSTEM)
     await container.send_mail()()
     mail = await mailbox.wait_for(GUEST_EMAIL, MAIL_WAIT_S)
     start = container.addresses().register("")

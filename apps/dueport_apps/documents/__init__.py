@@ -1,1 +1,1 @@
-"""Documents on paper: receipts as tagged PDF, set by typst from data alone."""
+"""Documents on paper: receipts and letters as PDF, set by typst from data alone."""

@@ -36,8 +36,22 @@ def job_handlers(container: Container) -> Mapping[str, Handler]:
             return None
         return await refresh()
 
+    async def revoke_moved_invitations(ids: Mapping[str, str]) -> object:
+        return await container.revoke_moved_invitations()(SYSTEM)
+
+    async def remind_pending(ids: Mapping[str, str]) -> object:
+        return await container.remind_pending()(SYSTEM)
+
+    async def mail_password_reset(ids: Mapping[str, str]) -> object:
+        return await container.mail_password_reset()(ids["login"], ids["request_id"])
+
+    async def mail_sign_up(ids: Mapping[str, str]) -> object:
+        return await container.mail_sign_up()(ids["email"], ids["request_id"])
+
     return {
         "send_mail": _plain(container.send_mail),
+        "mail_password_reset": mail_password_reset,
+        "mail_sign_up": mail_sign_up,
         "process_event": process_event,
         "process_leftover_events": _plain(container.process_leftovers),
         "resolve_attempts": _plain(container.resolve_attempts),
@@ -49,6 +63,10 @@ def job_handlers(container: Container) -> Mapping[str, Handler]:
         "sync_erp": sync_erp,
         "refresh_figures": refresh_figures,
         "expire_invitations": _plain(container.expire_invitations),
+        "revoke_moved_invitations": revoke_moved_invitations,
+        "remind_pending": remind_pending,
+        "read_bounces": _plain(container.read_bounces),
+        "clean_up": _plain(container.clean_up),
     }
 
 

@@ -6,12 +6,13 @@ parked as failed, and a worker that lost the database starts again.
 """
 
 import asyncio
+import contextlib
 import datetime
 from collections.abc import Mapping
 
 import procrastinate
 import structlog
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job
 from procrastinate.types import JSONValue
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -116,6 +117,7 @@ class Worker:
             )
 
     async def _work(self, app: procrastinate.App) -> None:
+        await self._ask_at_start(app)
         healer = asyncio.create_task(self._heal(app), name="put lost jobs back")
         try:
             await app.run_worker_async(
@@ -127,6 +129,16 @@ class Worker:
             )
         finally:
             healer.cancel()
+
+    async def _ask_at_start(self, app: procrastinate.App) -> None:
+        """Ask for what a worker does first. A job that a killed worker left running does not stand
+        in the way: only one that waits does, and that one is taken now."""
+        for kind in JOB_KINDS:
+            if kind.at_start and kind.name in self._handlers and kind.queue in self._queues:
+                with contextlib.suppress(AlreadyEnqueued):
+                    await app.configure_task(
+                        kind.name, queueing_lock=f"start:{kind.name}"
+                    ).defer_async()
 
     async def _heal(self, app: procrastinate.App) -> None:
         """Put jobs of workers without a heartbeat back, and park those that killed theirs."""
@@ -144,7 +156,13 @@ class Worker:
             )
             return
         log.warning("job of a lost worker put back", job=job.id, kind=job.task_name)
-        await app.job_manager.retry_job(job)
+        try:
+            await app.job_manager.retry_job(job)
+        except UniqueViolation:
+            # Another job with the same key waits already and does the same.
+            await app.job_manager.finish_job(
+                job, status=procrastinate.jobs.Status.FAILED, delete_job=True
+            )
 
     def _app(self) -> procrastinate.App:
         app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self._conninfo))

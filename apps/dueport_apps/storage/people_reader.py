@@ -5,6 +5,7 @@ from sqlalchemy import and_, bindparam, func, select
 
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.rows import Rows
+from dueport_apps.storage.tables.mirror import account
 from dueport_apps.storage.tables.people import account_link, api_key, operator, portal_user
 from dueport_apps.usecases.records import AccountLink, ApiKey, Operator, PortalUser
 
@@ -20,7 +21,9 @@ _USER_WITH_LINK = (
     .add_columns(
         select(func.count())
         .select_from(_other_links)
-        .where(_other_links.c.user_id == portal_user.c.user_id)
+        .where(
+            _other_links.c.user_id == portal_user.c.user_id, _other_links.c.disabled_at.is_(None)
+        )
         .scalar_subquery()
     )
     .outerjoin(
@@ -28,15 +31,25 @@ _USER_WITH_LINK = (
         and_(
             account_link.c.user_id == portal_user.c.user_id,
             account_link.c.account_no == bindparam("account_no"),
+            account_link.c.disabled_at.is_(None),
         ),
     )
     .where(portal_user.c.user_id == bindparam("user_id"))
+)
+_ACCOUNTS_OF_USER = (
+    select(account.c.account_no, account.c.name)
+    .join(account_link, account_link.c.account_no == account.c.account_no)
+    .where(account_link.c.user_id == bindparam("user_id"), account_link.c.disabled_at.is_(None))
+    .order_by(account.c.search_name, account.c.account_no)
 )
 _OPERATOR = _OPERATORS.select().where(operator.c.operator_id == bindparam("operator_id"))
 
 
 class LinkedUser(msgspec.Struct, frozen=True):
-    """A portal user, and the right to the account that is open in the session."""
+    """A portal user, and the right to the account that is open in the session.
+
+    A link that is switched off is no right: it is neither returned nor counted.
+    """
 
     user: PortalUser
     link: AccountLink | None
@@ -58,6 +71,12 @@ class PeopleReader:
         linked_at = len(_USERS.names)
         link = _LINKS.build(row, linked_at) if row[linked_at] is not None else None
         return LinkedUser(_USERS.build(row), link, row[-1])
+
+    async def accounts_of(self, user_id: str) -> list[tuple[str, str]]:
+        """Return number and name of the accounts that the user may open, by name."""
+        async with self._database.statements.connect() as connection:
+            rows = await connection.execute(_ACCOUNTS_OF_USER, {"user_id": user_id})
+            return [(row[0], row[1]) for row in rows]
 
     async def operator(self, operator_id: str) -> Operator | None:
         async with self._database.statements.connect() as connection:

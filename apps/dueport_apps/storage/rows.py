@@ -9,8 +9,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Column, Select, Table, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dueport_core.errors import Conflict
@@ -59,6 +69,11 @@ async def insert_once(connection: AsyncConnection, table: Table, values: Mapping
         insert(table).values(dict(values)).on_conflict_do_nothing().returning(literal(True))
     )
     return stored.scalar_one_or_none() is not None
+
+
+def any_of(texts: Sequence[str]) -> ColumnElement[Any]:
+    """Return what equals each of these texts: one parameter, however many they are."""
+    return any_(bindparam(None, list(texts), type_=ARRAY(Text)))
 
 
 def search_key(text: str) -> str:

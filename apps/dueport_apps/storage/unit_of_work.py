@@ -12,6 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from dueport_apps.storage.repositories.accounts import SqlAccounts
 from dueport_apps.storage.repositories.api_keys import SqlApiKeys
 from dueport_apps.storage.repositories.audit import SqlAudit
+from dueport_apps.storage.repositories.bounces import SqlBounces
+from dueport_apps.storage.repositories.campaigns import SqlCampaigns
+from dueport_apps.storage.repositories.enrolments import SqlEnrolments
 from dueport_apps.storage.repositories.events import SqlInboundEvents
 from dueport_apps.storage.repositories.instruments import SqlInstruments
 from dueport_apps.storage.repositories.invitations import SqlInvitations
@@ -23,6 +26,7 @@ from dueport_apps.storage.repositories.operators import SqlOperators
 from dueport_apps.storage.repositories.payments import SqlPayments
 from dueport_apps.storage.repositories.postings import SqlPostings
 from dueport_apps.storage.repositories.quotes import SqlQuotes
+from dueport_apps.storage.repositories.sessions import SqlSessions
 from dueport_apps.storage.repositories.settlements import SqlSettlements
 from dueport_apps.storage.repositories.statements import SqlStatements
 from dueport_apps.storage.repositories.throttle import SqlThrottle
@@ -84,6 +88,22 @@ class SqlUnitOfWork:
     @cached_property
     def invitations(self) -> SqlInvitations:
         return SqlInvitations(self.connection)
+
+    @cached_property
+    def campaigns(self) -> SqlCampaigns:
+        return SqlCampaigns(self.connection)
+
+    @cached_property
+    def bounces(self) -> SqlBounces:
+        return SqlBounces(self.connection)
+
+    @cached_property
+    def enrolments(self) -> SqlEnrolments:
+        return SqlEnrolments(self.connection)
+
+    @cached_property
+    def sessions(self) -> SqlSessions:
+        return SqlSessions(self.connection)
 
     @cached_property
     def users(self) -> SqlUsers:

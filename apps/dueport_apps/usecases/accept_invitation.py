@@ -2,7 +2,14 @@
 
 import msgspec
 
-from dueport_apps.usecases.password_rules import PASSWORDS_DIFFER, PasswordRules
+from dueport_apps.usecases.invitation_steps import (
+    DEAD_LINK,
+    consent_problems,
+    event_of,
+    lock_live,
+    refuse_second_login,
+)
+from dueport_apps.usecases.password_rules import PasswordRules
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.records import (
     AccountLink,
@@ -19,6 +26,8 @@ from dueport_core.errors import Conflict, Invalid, NotFound
 from dueport_core.invitations import InvitationState, transition
 from dueport_ports import Clock
 
+FORM_INCOMPLETE = "Some fields need your attention."
+
 
 class AcceptInvitationCommand(msgspec.Struct, frozen=True, kw_only=True):
     """What the customer filled in. Account and e-mail come from the token, never from the form."""
@@ -29,6 +38,8 @@ class AcceptInvitationCommand(msgspec.Struct, frozen=True, kw_only=True):
     accept_terms: bool
     link_account: bool
     name: str = ""
+    second_check_passed: bool = False
+    """This browser has answered the invitation's question, where it has one."""
     client_ip: str = ""
     user_agent: str = ""
 
@@ -55,42 +66,38 @@ class AcceptInvitation:
         self._policies = policies
 
     async def __call__(self, command: AcceptInvitationCommand) -> PortalUser:
-        """Register; raises Invalid with a message per field, NotFound for a dead link, Conflict
-        when the e-mail already has a login (it must sign in to link) or somebody was faster."""
+        """Register; raises Invalid with a message per field, NotFound for a link that is used or
+        was replaced, Conflict when it has expired, when the e-mail already has a login (it must
+        sign in to link) or the customer has its one login, Forbidden before the second check."""
         async with self._uow() as uow:
             found = await uow.invitations.by_token(self._tokens.hash(command.token))
             if found is None:
-                raise NotFound("This invitation link is not valid. Ask your dealer for a new one.")
+                raise NotFound(DEAD_LINK)
             account = await uow.accounts.get(found.account_no)
         self._check_form(command, found, account)
         # Hashing takes tens of milliseconds, so it happens before any row is held.
         password_hash = await self._hasher.hash(command.password)
         now = self._clock.now()
         async with self._uow() as uow:
-            invitation = await self._lock_live(uow, command.token)
-            await self._refuse_second_login(uow, invitation)
-            transition(invitation.state, InvitationState.ACCEPTED, Actor.CUSTOMER)
+            invitation = await lock_live(
+                uow,
+                self._tokens,
+                command.token,
+                now,
+                second_check_passed=command.second_check_passed,
+            )
+            await refuse_second_login(uow, self._policies, invitation.account_no)
+            await refuse_known(uow, invitation.email)
             user = PortalUser(
                 user_id=self._ids.new(),
                 email=invitation.email,
-                username=invitation.credential_username or invitation.email,
+                username=invitation.username or invitation.email,
                 name=command.name.strip() or account.name,
                 password_hash=password_hash,
+                language=invitation.language,
                 created_at=now,
             )
             await uow.users.add(user)
-            await uow.users.link(
-                AccountLink(
-                    user_id=user.user_id,
-                    account_no=invitation.account_no,
-                    terms_version=self._policies.terms.version,
-                    linked_at=now,
-                )
-            )
-            await uow.invitations.save(
-                msgspec.structs.replace(invitation, state=InvitationState.ACCEPTED, decided_at=now),
-                InvitationState.PENDING,
-            )
             who = Principal(
                 kind="customer",
                 principal_id=user.user_id,
@@ -99,56 +106,67 @@ class AcceptInvitation:
                 client_ip=command.client_ip,
                 user_agent=command.user_agent,
             )
-            await uow.audit.append(
-                audit(
-                    who,
-                    now,
-                    "invitation.accepted",
-                    f"account:{invitation.account_no}",
-                    invitation=invitation.invitation_id,
-                    terms=self._policies.terms.version,
-                )
-            )
+            await finish(uow, invitation, who, self._policies, self._clock)
             await uow.commit()
         return user
 
     def _check_form(
         self, command: AcceptInvitationCommand, invitation: StoredInvitation, account: Account
     ) -> None:
-        fields: dict[str, str] = {}
-        problem = self._rules.problem(
-            command.password, words=(account.name, account.account_no, invitation.email)
+        fields = self._rules.problems(
+            command.password,
+            command.password_again,
+            words=(account.name, account.account_no, invitation.email),
         )
-        if problem:
-            fields["password"] = problem
-        if command.password != command.password_again:
-            fields["password_again"] = PASSWORDS_DIFFER
-        if not command.accept_terms:
-            fields["accept_terms"] = "Accept the terms to register."
-        if not command.link_account:
-            fields["link_account"] = f"Confirm that this is your company: {account.name}."
+        fields |= consent_problems(
+            account, terms=command.accept_terms, company=command.link_account
+        )
         if fields:
-            raise Invalid("Some fields need your attention.", fields)
+            raise Invalid(FORM_INCOMPLETE, fields)
 
-    async def _lock_live(self, uow: UnitOfWork, token: str) -> StoredInvitation:
-        invitation = await uow.invitations.by_token(self._tokens.hash(token), for_update=True)
-        if invitation is None:
-            raise NotFound("This invitation link is not valid. Ask your dealer for a new one.")
-        if invitation.state is InvitationState.ACCEPTED:
-            raise Conflict("This invitation was already used. Sign in instead.")
-        if invitation.state is not InvitationState.PENDING:
-            raise Conflict(f"This invitation is {invitation.state.value}; ask for a new one.")
-        if self._clock.now() >= invitation.expires_at:
-            raise Conflict("This invitation has expired; ask for a new one.")
-        return invitation
 
-    async def _refuse_second_login(self, uow: UnitOfWork, invitation: StoredInvitation) -> None:
-        if await uow.users.by_login(invitation.email) is not None:
-            raise Conflict(
-                f"{invitation.email} already has a login here. Sign in with its password to "
-                "link this account to it."
-            )
-        if self._policies.logins.per_customer == "one" and await uow.users.of_account(
-            invitation.account_no
-        ):
-            raise Conflict("This customer already has its one login.")
+async def refuse_known(uow: UnitOfWork, email: str) -> None:
+    """Refuse to make a second login for an address: its password is never replaced this way."""
+    if await uow.users.by_login(email) is not None:
+        raise Conflict(
+            f"{email} already has a login here. Sign in with its password to link this account "
+            "to it."
+        )
+
+
+async def finish(
+    uow: UnitOfWork,
+    invitation: StoredInvitation,
+    who: Principal,
+    policies: Policies,
+    clock: Clock,
+) -> None:
+    """Link the person, and accept the invitation, in the caller's transaction."""
+    now = clock.now()
+    terms = policies.terms.version
+    await uow.users.link(
+        AccountLink(
+            user_id=who.principal_id,
+            account_no=invitation.account_no,
+            terms_version=terms,
+            linked_at=now,
+        )
+    )
+    accepted = msgspec.structs.replace(
+        invitation,
+        state=transition(invitation.state, InvitationState.ACCEPTED, Actor.CUSTOMER),
+        decided_at=now,
+    )
+    await uow.invitations.save(accepted, invitation.state)
+    await uow.invitations.void_tokens([invitation.invitation_id])
+    await uow.invitations.add_events([event_of(invitation, now, "accepted", actor=who.name)])
+    await uow.audit.append(
+        audit(
+            who,
+            now,
+            "invitation.accepted",
+            f"account:{invitation.account_no}",
+            invitation=invitation.invitation_id,
+            terms=terms,
+        )
+    )

@@ -1,8 +1,9 @@
-"""Decline an invitation from its mail: the operator sees it, the link is dead."""
+"""Decline an invitation from its mail: the operator sees it, every link to it is dead."""
 
 import msgspec
 
-from dueport_apps.usecases.records import Principal, audit
+from dueport_apps.usecases.invitation_steps import customer_of_invitation, event_of
+from dueport_apps.usecases.records import StoredInvitation, audit
 from dueport_apps.usecases.services import Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.actors import Actor
@@ -17,28 +18,27 @@ class DeclineInvitation:
         self._tokens = tokens
         self._clock = clock
 
-    async def __call__(self, token: str, client_ip: str = "") -> None:
-        """Decline. Raises NotFound for an unknown token and Conflict for one that was answered."""
+    async def __call__(
+        self, token: str, client_ip: str = "", *, detail: str = ""
+    ) -> StoredInvitation:
+        """Decline. Raises NotFound for a token that admits to nothing (any more) and Conflict for
+        an invitation that has expired. ``detail`` says how, for the timeline."""
         now = self._clock.now()
         async with self._uow() as uow:
             invitation = await uow.invitations.by_token(self._tokens.hash(token), for_update=True)
             if invitation is None:
                 raise NotFound("This invitation link is not valid.")
-            transition(invitation.state, InvitationState.DECLINED, Actor.CUSTOMER)
-            await uow.invitations.save(
-                msgspec.structs.replace(invitation, state=InvitationState.DECLINED, decided_at=now),
-                InvitationState.PENDING,
+            declined = msgspec.structs.replace(
+                invitation,
+                state=transition(invitation.state, InvitationState.DECLINED, Actor.CUSTOMER),
+                decided_at=now,
             )
-            who = Principal(
-                kind="customer",
-                principal_id=invitation.email,
-                name=invitation.email,
-                account_no=invitation.account_no,
-                client_ip=client_ip,
-            )
+            await uow.invitations.save(declined, invitation.state)
+            await uow.invitations.void_tokens([invitation.invitation_id])
+            await uow.invitations.add_events([event_of(invitation, now, "declined", detail=detail)])
             await uow.audit.append(
                 audit(
-                    who,
+                    customer_of_invitation(invitation, client_ip),
                     now,
                     "invitation.declined",
                     f"account:{invitation.account_no}",
@@ -46,3 +46,4 @@ class DeclineInvitation:
                 )
             )
             await uow.commit()
+        return declined

@@ -1,7 +1,11 @@
-"""Mark invitations whose time is over, so that their badge says Expired and can be resent."""
+"""Mark invitations whose time is over, so that their badge says Expired and can be resent.
+
+Their links stay known, so that the page behind one can say what happened and offer a new one.
+"""
 
 import msgspec
 
+from dueport_apps.usecases.invitation_steps import event_of
 from dueport_apps.usecases.records import SYSTEM, audit
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.actors import Actor
@@ -19,10 +23,19 @@ class ExpireInvitations:
 
     async def __call__(self) -> int:
         """Expire every overdue invitation; return how many."""
-        now = self._clock.now()
         expired = 0
+        while True:
+            found, done = await self._batch()
+            expired += done
+            if found < BATCH:
+                return expired
+
+    async def _batch(self) -> tuple[int, int]:
+        now = self._clock.now()
+        done = []
         async with self._uow() as uow:
-            for invitation in await uow.invitations.overdue(now, BATCH):
+            overdue = await uow.invitations.overdue(now, BATCH)
+            for invitation in overdue:
                 transition(invitation.state, InvitationState.EXPIRED, Actor.SCHEDULER)
                 try:
                     await uow.invitations.save(
@@ -34,7 +47,7 @@ class ExpireInvitations:
                 except Conflict:
                     # The customer answered between the read and now: theirs counts.
                     continue
-                expired += 1
+                done.append(event_of(invitation, now, "expired"))
                 await uow.audit.append(
                     audit(
                         SYSTEM,
@@ -44,5 +57,6 @@ class ExpireInvitations:
                         invitation=invitation.invitation_id,
                     )
                 )
+            await uow.invitations.add_events(done)
             await uow.commit()
-        return expired
+        return len(overdue), len(done)

@@ -5,6 +5,7 @@ instants UTC; the templates' filters write them for people.
 """
 
 import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 import msgspec
@@ -121,7 +122,89 @@ class OperatorInviteMail(MailMessage, frozen=True, kw_only=True):
 
 
 class ResetPasswordMail(MailMessage, frozen=True, kw_only=True):
+    """The answer to a forgotten password; the link works once."""
+
     TEMPLATE: ClassVar[str] = "reset_password"
     login: str
     reset_url: str
     expires_in_minutes: int
+
+
+class SignUpMail(MailMessage, frozen=True, kw_only=True):
+    """The answer to somebody who signed up with an address that is on file for an account."""
+
+    TEMPLATE: ClassVar[str] = "sign_up"
+    account_name: str
+    account_no: str
+    register_url: str
+    decline_url: str
+    """For an owner of the address who asked for nothing."""
+    expires_in_days: int
+
+
+class AlreadyRegisteredMail(MailMessage, frozen=True, kw_only=True):
+    """Somebody signed up, or was invited, with an address that has a login."""
+
+    TEMPLATE: ClassVar[str] = "already_registered"
+    login: str
+    sign_in_url: str
+    reset_url: str
+
+
+class LinkAskedMail(MailMessage, frozen=True, kw_only=True):
+    """To the dealer, in English: a customer's link had expired and a new one is asked for."""
+
+    TEMPLATE: ClassVar[str] = "link_asked"
+    account_name: str
+    account_no: str
+    email: str
+    asked_at: datetime.datetime
+    account_url: str
+    """The account's page in the operator portal."""
+
+
+class EnrolmentNotice(MailMessage, frozen=True, kw_only=True):
+    """To the address on file: a login was made with the code printed on the statement."""
+
+    TEMPLATE: ClassVar[str] = "enrolment_notice"
+    account_name: str
+    account_no: str
+    login: str
+    happened_at: datetime.datetime
+    contact_url: str
+    """Where somebody who does not know this login says so."""
+
+
+class AccessLinkedNotice(MailMessage, frozen=True, kw_only=True):
+    """To a login: another account can now be seen with it."""
+
+    TEMPLATE: ClassVar[str] = "access_linked"
+    account_name: str
+    account_no: str
+    login: str
+    happened_at: datetime.datetime
+
+
+class SignUpWay(StrEnum):
+    """How customers who read the announcement get in."""
+
+    INVITATION = "invitation"
+    SIGN_UP = "sign_up"
+    CODE = "code"
+
+
+class AnnouncementMail(MailMessage, frozen=True, kw_only=True):
+    """Tells customers that the portal exists; the printed letter is made from the same facts.
+
+    Without an account it is for everybody, with one it is for one customer.
+    """
+
+    TEMPLATE: ClassVar[str] = "announcement"
+    how: SignUpWay
+    sign_in_url: str
+    sign_up_url: str
+    enrol_url: str
+    account_name: str = ""
+    account_no: str = ""
+    enrolment_code: str = ""
+    """Only with ``SignUpWay.CODE``; empty where it is printed on the statement instead."""

@@ -26,3 +26,12 @@ class PasswordRules:
         return password_problem(
             password, self._minimum_length, (*self._dealer_words, *words), self._known
         )
+
+    def problems(self, password: str, again: str, words: Sequence[str] = ()) -> dict[str, str]:
+        """Return what is wrong with a new password that was typed twice, by the form's field."""
+        fields: dict[str, str] = {}
+        if problem := self.problem(password, words):
+            fields["password"] = problem
+        if password != again:
+            fields["password_again"] = PASSWORDS_DIFFER
+        return fields

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from dueport_apps.usecases.records import Language
 from dueport_core.aging import OPERATOR_BOUNDS, AgingBounds
 from dueport_core.fees import FeePolicy
 from dueport_core.statements import DiscountPolicy
@@ -15,10 +16,32 @@ class InvitePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     delivery: Literal["link", "credentials"] = "link"
     expires_in_days: int = 7
     username: UsernameSource = UsernameSource.EMAIL
+    second_check: UsernameSource | None = None
+    """What a customer must answer beside the link; a field of the record that others hardly know."""
+    language: Language = "en"
+    follow_up_after_days: int = 7
+    """From when on a pending invitation is listed for a reminder."""
+    remind_after_days: int = 0
+    """When pending invitations are reminded by themselves, once; 0 leaves it to a person."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.expires_in_days <= 30:
             raise ValueError("expires_in_days must lie between 1 and 30")
+        if self.follow_up_after_days < 1:
+            raise ValueError("follow_up_after_days must be at least 1")
+        if self.remind_after_days < 0:
+            raise ValueError("remind_after_days must be 0 or a number of days")
+        if self.second_check in (UsernameSource.EMAIL, UsernameSource.RANDOM):
+            raise ValueError("second_check must be a field that the mail itself does not show")
+
+
+class SignUpPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How customers may come in without being invited."""
+
+    self_service: bool = False
+    """With the e-mail address that the ERP holds."""
+    enrolment_codes: bool = False
+    """With the account number and the code printed on the statement."""
 
 
 class LoginPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +80,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     invite: InvitePolicy = InvitePolicy()
+    signup: SignUpPolicy = SignUpPolicy()
     logins: LoginPolicy = LoginPolicy()
     payments: PaymentPolicy = PaymentPolicy()
     posting: PostingPolicy = PostingPolicy()

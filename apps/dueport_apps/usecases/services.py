@@ -7,13 +7,17 @@ tests wire deterministic ones.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
 from dueport_apps.usecases.mails import MailMessage
+from dueport_apps.usecases.records import Language, MailDelivery
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_ports import (
     Attachment,
     ErpConnector,
     InviteContent,
     InviteDelivery,
+    OutgoingEmail,
     PaymentMethodKind,
     PaymentProcessor,
 )
@@ -63,8 +67,16 @@ class SecondFactor(Protocol):
     def provisioning_uri(self, secret: str, email: str) -> str: ...
 
 
+class WrittenMail(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail as its recipient would read it."""
+
+    subject: str
+    text: str
+    html: str
+
+
 class Mailroom(Protocol):
-    """Renders a mail, seals it and queues it in the caller's transaction."""
+    """Writes mails: now, to be kept sealed until they are sent, or when a worker sends them."""
 
     async def queue(
         self,
@@ -75,10 +87,48 @@ class Mailroom(Protocol):
         to_address: str,
         to_name: str,
         message: MailMessage | InviteContent,
+        language: Language = "en",
+        subject_prefix: str = "",
+        invitation_id: str = "",
         attachments: Sequence[Attachment] = (),
     ) -> bool:
-        """Queue one mail and ask for it to be sent; False when this (kind, subject_ref,
-        to_address) was queued before, so a repeat mails nobody twice."""
+        """Write one mail, seal it, queue it in the caller's transaction and ask for it to be sent;
+        False when this (kind, subject_ref, to_address) was queued before, so a repeat mails nobody
+        twice."""
+        ...
+
+    def write(self, message: MailMessage | InviteContent, language: Language = "en") -> WrittenMail:
+        """Return what the recipient would read; stores nothing."""
+        ...
+
+    def compose(
+        self,
+        delivery: MailDelivery,
+        *,
+        to_name: str,
+        content: InviteContent,
+        language: Language,
+        unsubscribe_url: str,
+    ) -> OutgoingEmail:
+        """Write a queued invitation's mail at the moment of sending. Raises Misconfigured for a
+        template that cannot be rendered."""
+        ...
+
+    def unseal(self, delivery: MailDelivery) -> OutgoingEmail:
+        """Return a mail that was written when it was queued."""
+        ...
+
+
+class Presence(Protocol):
+    """This process as other workers see it."""
+
+    async def number(self) -> int:
+        """Return the number that this process holds an advisory lock on while it lives."""
+        ...
+
+    async def close(self) -> None:
+        """Give the number back, as if the process had ended: what it still claims is anybody's.
+        The next call of `number` takes another one."""
         ...
 
 

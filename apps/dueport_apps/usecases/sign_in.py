@@ -1,15 +1,16 @@
 """Sign in: customers with a password, operators with a password and then a TOTP code.
 
 Wrong names and wrong passwords cost the same time and get the same answer. Failures are counted
-per login and per address, in the database, so that more processes do not mean more tries; the
-count only delays the sign-in form and never touches sessions that exist.
+(see ``Throttle``); the count only delays the sign-in form and never touches sessions that exist.
 """
 
 import datetime
 
 import msgspec
 
+from dueport_apps.usecases.compose_invitations import credential_hash
 from dueport_apps.usecases.records import (
+    InvitationToken,
     Operator,
     PortalUser,
     Principal,
@@ -17,17 +18,12 @@ from dueport_apps.usecases.records import (
     audit,
 )
 from dueport_apps.usecases.services import PasswordHasher, SecondFactor, Tokens
+from dueport_apps.usecases.throttle import Throttle
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.credentials import SECRET_LIFETIME_S
-from dueport_core.errors import Forbidden, TooManyTries
+from dueport_core.errors import Forbidden
 from dueport_core.invitations import InvitationState
 from dueport_ports import Clock
-
-FREE_FAILURES = 10
-FREE_FAILURES_PER_ADDRESS = 50
-DELAY_S = 30
-DELAY_MAX_S = 3600
-WINDOW = datetime.timedelta(hours=24)
 
 WRONG = "That e-mail or password is not right."
 WRONG_CODE = "That code is not right. Codes change every 30 seconds and work once."
@@ -40,46 +36,61 @@ class SignInCommand(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = ""
 
 
-class Throttle:
-    """After ten failures each further try of that login waits, twice as long each time."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    async def refuse_if_slowed(self, uow: UnitOfWork, login: str, client_ip: str) -> None:
-        """Raise TooManyTries with the seconds to wait, alike for logins that do not exist."""
-        for key, free in self._keys(login, client_ip):
-            count, last = await uow.throttle.failures(key, self._clock.now() - WINDOW)
-            if last is None or count < free:
-                continue
-            delay_s = min(DELAY_S * 2 ** min(count - free, 10), DELAY_MAX_S)
-            wait = (last + datetime.timedelta(seconds=delay_s) - self._clock.now()).total_seconds()
-            if wait > 0:
-                raise TooManyTries(
-                    f"Too many tries. Wait {round(wait) + 1} seconds and try again.",
-                    retry_after_s=round(wait) + 1,
-                )
-
-    async def record(self, uow: UnitOfWork, login: str, client_ip: str) -> None:
-        for key, _ in self._keys(login, client_ip):
-            await uow.throttle.record(key, self._clock.now())
-
-    async def clear(self, uow: UnitOfWork, login: str) -> None:
-        """Forget the login's failures; an address stays counted, one success must not reset it."""
-        await uow.throttle.clear(f"login:{login.strip().lower()}")
-
-    @staticmethod
-    def _keys(login: str, client_ip: str) -> tuple[tuple[str, int], ...]:
-        return (
-            (f"login:{login.strip().lower()}", FREE_FAILURES),
-            (f"address:{client_ip}", FREE_FAILURES_PER_ADDRESS),
-        )
-
-
 class MustRegister(msgspec.Struct, frozen=True):
     """The login was a mailed one-time credential: it opens the registration and nothing else."""
 
     token: str
+
+
+class CheckPassword:
+    """Whether this is a customer's own password; every reason to refuse looks the same."""
+
+    def __init__(self, uow: UnitOfWorkFactory, hasher: PasswordHasher, clock: Clock) -> None:
+        self._uow = uow
+        self._hasher = hasher
+        self._clock = clock
+        self._throttle = Throttle(clock)
+
+    async def __call__(self, command: SignInCommand, *, needs_account: bool = False) -> PortalUser:
+        """Return the user; raises Forbidden, or TooManyTries. With ``needs_account`` somebody whose
+        access was switched off everywhere is refused like a stranger."""
+        user = await self.matching(command, needs_account=needs_account)
+        await self.record(command, user)
+        if user is None:
+            raise Forbidden(WRONG)
+        return user
+
+    async def matching(self, command: SignInCommand, *, needs_account: bool) -> PortalUser | None:
+        """Return the user whose password it is, or None; takes as long either way."""
+        async with self._uow() as uow:
+            await self._throttle.begin(uow, command.login, command.client_ip)
+            user = await uow.users.by_login(command.login.strip())
+            links = await uow.users.links(user.user_id if user else "")
+            await uow.commit()
+        right = await self._hasher.verify(user.password_hash if user else "", command.password)
+        if user is None or not right or not user.active or (needs_account and not links):
+            return None
+        return user
+
+    async def record(self, command: SignInCommand, user: PortalUser | None) -> None:
+        """Count a failure, or forget the earlier ones; the audit log has both."""
+        who = Principal(
+            kind="customer",
+            principal_id=user.user_id if user else "",
+            name=user.name if user else "",
+            client_ip=command.client_ip,
+            user_agent=command.user_agent,
+        )
+        now = self._clock.now()
+        async with self._uow() as uow:
+            if user is None:
+                await self._throttle.record_address(uow, command.client_ip)
+                entry = audit(who, now, "sign_in.refused", "customer", portal="customer")
+            else:
+                await self._throttle.clear(uow, command.login)
+                entry = audit(who, now, "sign_in.done", f"user:{user.user_id}")
+            await uow.audit.append(entry)
+            await uow.commit()
 
 
 class SignInCustomer:
@@ -93,65 +104,59 @@ class SignInCustomer:
         self, uow: UnitOfWorkFactory, hasher: PasswordHasher, tokens: Tokens, clock: Clock
     ) -> None:
         self._uow = uow
-        self._hasher = hasher
         self._tokens = tokens
         self._clock = clock
+        self._check = CheckPassword(uow, hasher, clock)
         self._throttle = Throttle(clock)
 
     async def __call__(self, command: SignInCommand) -> PortalUser | MustRegister:
         """Return the user, or the way to the registration; raises Forbidden with one answer for
         every reason, or TooManyTries."""
-        async with self._uow() as uow:
-            await self._throttle.refuse_if_slowed(uow, command.login, command.client_ip)
-            user = await uow.users.by_login(command.login.strip())
-            invitation = None
-            if user is None:
-                invitation = await self._credential_of(uow, command.login.strip())
-        expected = user.password_hash if user else ""
-        if invitation is not None:
-            expected = invitation.credential_hash
-        right = await self._hasher.verify(expected, command.password)
-        if invitation is not None and right:
+        # Both are always asked, so that the time does not tell which of them knows the name.
+        user = await self._check.matching(command, needs_account=True)
+        invitation = await self._admitting(command)
+        if user is None and invitation is not None:
             return await self._open_registration(invitation, command)
-        who = Principal(
-            kind="customer",
-            principal_id=user.user_id if user else "",
-            name=user.name if user else "",
-            client_ip=command.client_ip,
-            user_agent=command.user_agent,
-        )
-        async with self._uow() as uow:
-            if user is None or not right or not user.active:
-                await self._throttle.record(uow, command.login, command.client_ip)
-                await uow.audit.append(
-                    audit(who, self._clock.now(), "sign_in.refused", "customer", portal="customer")
-                )
-                await uow.commit()
-                raise Forbidden(WRONG)
-            await self._throttle.clear(uow, command.login)
-            await uow.audit.append(
-                audit(who, self._clock.now(), "sign_in.done", f"user:{user.user_id}")
-            )
-            await uow.commit()
+        await self._check.record(command, user)
+        if user is None:
+            raise Forbidden(WRONG)
         return user
 
-    async def _credential_of(self, uow: UnitOfWork, login: str) -> StoredInvitation | None:
-        invitation = await uow.invitations.by_username(login)
-        if invitation is None or not invitation.credential_hash:
-            return None
+    async def _admitting(self, command: SignInCommand) -> StoredInvitation | None:
+        """Return the invitation whose mailed one-time password this is, while it is good."""
         now = self._clock.now()
-        secret_ends_at = invitation.created_at + datetime.timedelta(seconds=SECRET_LIFETIME_S)
-        return invitation if now < min(secret_ends_at, invitation.expires_at) else None
+        since = now - datetime.timedelta(seconds=SECRET_LIFETIME_S)
+        async with self._uow() as uow:
+            invitation = await uow.invitations.by_username(command.login.strip())
+            invitation_id = invitation.invitation_id if invitation else ""
+            secret = credential_hash(self._tokens, invitation_id, command.password)
+            # A password exactly as old as it may get is too old.
+            admits = await uow.invitations.admits(
+                invitation_id, secret, "credential", since + datetime.timedelta(microseconds=1)
+            )
+        if invitation is None or not admits or now >= invitation.expires_at:
+            return None
+        return invitation
 
     async def _open_registration(
         self, invitation: StoredInvitation, command: SignInCommand
     ) -> MustRegister:
-        """Give the invitation a fresh token, so that only this browser can go on with it."""
+        """Mint a link for this browser alone."""
         token = self._tokens.new()
+        now = self._clock.now()
         async with self._uow() as uow:
-            await uow.invitations.save(
-                msgspec.structs.replace(invitation, token_hash=self._tokens.hash(token)),
-                InvitationState.PENDING,
+            present = await uow.invitations.get(invitation.invitation_id, for_update=True)
+            if present.state is not InvitationState.PENDING:
+                raise Forbidden(WRONG)
+            await uow.invitations.add_tokens(
+                [
+                    InvitationToken(
+                        token_hash=self._tokens.hash(token),
+                        invitation_id=invitation.invitation_id,
+                        kind="link",
+                        created_at=now,
+                    )
+                ]
             )
             await self._throttle.clear(uow, command.login)
             who = Principal(
@@ -165,7 +170,7 @@ class SignInCustomer:
             await uow.audit.append(
                 audit(
                     who,
-                    self._clock.now(),
+                    now,
                     "invitation.credential_used",
                     f"account:{invitation.account_no}",
                     invitation=invitation.invitation_id,
@@ -186,16 +191,17 @@ class SignInOperator:
 
     async def __call__(self, command: SignInCommand) -> Operator:
         """Return the operator; raises Forbidden with one answer for every reason, or TooManyTries."""
-        throttle_name = f"operator/{command.login}"
+        throttle_name = f"operator/{command.login.strip()}"
         async with self._uow() as uow:
-            await self._throttle.refuse_if_slowed(uow, throttle_name, command.client_ip)
+            await self._throttle.begin(uow, throttle_name, command.client_ip)
             operator = await uow.operators.by_email(command.login.strip())
+            await uow.commit()
         right = await self._hasher.verify(
             operator.password_hash if operator else "", command.password
         )
         async with self._uow() as uow:
             if operator is None or not right or not operator.active:
-                await self._throttle.record(uow, throttle_name, command.client_ip)
+                await self._throttle.record_address(uow, command.client_ip)
                 who = _operator_principal(operator, command.client_ip)
                 await uow.audit.append(
                     audit(who, self._clock.now(), "sign_in.refused", "operator", portal="operator")

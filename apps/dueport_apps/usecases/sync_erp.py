@@ -141,6 +141,8 @@ class SyncErp:
             await uow.mirror.finish_run(run)
             if run.state == "done":
                 await uow.payments.clear_seen()
+                # A link must not outlive the address that it was sent to.
+                await uow.work.enqueue("revoke_moved_invitations", key="revoke_moved_invitations")
             await uow.work.enqueue("refresh_figures", key="refresh_figures")
             await uow.commit()
         return run

@@ -22,9 +22,25 @@ from dueport_apps.usecases.records import (
     AccountSort,
     ApiKey,
     AuditEntry,
+    BouncedAddress,
+    Campaign,
+    CampaignMail,
+    CampaignProgress,
+    CampaignRefusal,
+    CampaignRow,
+    CampaignState,
     CollectRecord,
+    Enrolment,
+    Funnel,
     InboundEvent,
+    InvitationEvent,
+    InvitationFilter,
+    InvitationRow,
+    InvitationToken,
+    InviteCandidate,
+    Login,
     MailDelivery,
+    MailOutcome,
     MailState,
     MandateRecord,
     OneTimeToken,
@@ -34,6 +50,7 @@ from dueport_apps.usecases.records import (
     PaymentRow,
     PortalUser,
     Reserved,
+    Selection,
     SettlementRow,
     StoreCounts,
     StoredAttempt,
@@ -63,6 +80,10 @@ class AccountRepository(Protocol):
 
     async def find(self, account_no: str) -> Account | None: ...
 
+    async def many(self, account_nos: Sequence[str]) -> dict[str, Account]:
+        """Return those that exist, by number."""
+        ...
+
     async def jobs(self, account_no: str) -> list[Job]: ...
 
     async def lock(self, account_no: str) -> None:
@@ -84,6 +105,11 @@ class AccountRepository(Protocol):
     async def row(self, account_no: str) -> AccountRow: ...
 
     async def totals(self, filter: AccountFilter) -> Totals: ...
+
+    async def with_email(self, email: str) -> list[Account]:
+        """Return the accounts that have this address for any contact, case-insensitively, in the
+        order of their numbers; those that are gone from the ERP are not among them."""
+        ...
 
     async def numbers_after(self, account_no: str, limit: int) -> list[str]:
         """Return account numbers in order after the given one, for walks over all accounts."""
@@ -181,30 +207,155 @@ class MirrorRepository(Protocol):
 
 
 class InvitationRepository(Protocol):
-    async def add(self, invitation: StoredInvitation) -> None:
-        """Insert; raises Conflict if the account already has a pending or accepted one."""
+    async def lock(self) -> None:
+        """Hold the right to invite until commit: who is invited is decided by one at a time."""
         ...
 
-    async def get(self, invitation_id: str) -> StoredInvitation: ...
+    async def candidates(
+        self, selection: Selection, after: str, limit: int
+    ) -> list[InviteCandidate]:
+        """Return the selected accounts (those that are not gone from the ERP) in order of their
+        numbers after the given one, each with everything that decides whether it can be invited."""
+        ...
 
-    async def latest(self, account_no: str) -> StoredInvitation | None: ...
+    async def unknown(self, account_nos: Sequence[str]) -> list[str]:
+        """Return which of these numbers name no account, or one that is gone."""
+        ...
+
+    async def put(self, invitations: Sequence[StoredInvitation]) -> None:
+        """Insert, or replace the row of the same account and address; the caller has decided under
+        ``lock`` that each move is legal. Raises Conflict when a promised user name is taken."""
+        ...
+
+    async def get(self, invitation_id: str, *, for_update: bool = False) -> StoredInvitation: ...
+
+    async def find(self, account_no: str, email: str) -> StoredInvitation | None:
+        """Return the invitation of this address, case-insensitively."""
+        ...
 
     async def by_token(
         self, token_hash: bytes, *, for_update: bool = False
-    ) -> StoredInvitation | None: ...
+    ) -> StoredInvitation | None:
+        """Return the invitation that a link's token admits to."""
+        ...
 
     async def by_username(self, username: str) -> StoredInvitation | None:
         """Return the pending credential invitation with this username, case-insensitively."""
         ...
 
+    async def admits(
+        self, invitation_id: str, token_hash: bytes, kind: str, since: datetime.datetime
+    ) -> bool:
+        """Whether this token of the invitation was made at or after then."""
+        ...
+
+    async def by_ids(self, invitation_ids: Sequence[str]) -> dict[str, StoredInvitation]: ...
+
     async def save(self, invitation: StoredInvitation, expected: InvitationState) -> None:
         """Compare-and-set on the state; raises Conflict when somebody else was faster."""
         ...
 
-    async def of_account(self, account_no: str) -> list[StoredInvitation]: ...
+    async def add_tokens(self, tokens: Sequence[InvitationToken]) -> None: ...
+
+    async def void_tokens(self, invitation_ids: Sequence[str]) -> None:
+        """Every link and one-time password of these invitations is dead."""
+        ...
+
+    async def add_events(self, events: Sequence[InvitationEvent]) -> None: ...
+
+    async def events(self, account_no: str) -> list[InvitationEvent]:
+        """Return the account's timeline, oldest first."""
+        ...
+
+    async def of_account(self, account_no: str) -> list[InvitationRow]:
+        """Return the account's invitations, newest first."""
+        ...
+
+    async def rows(
+        self, filter: InvitationFilter, after: str | None, limit: int
+    ) -> tuple[list[InvitationRow], str | None]:
+        """Oldest first, keyset-paged."""
+        ...
+
+    async def count(self, filter: InvitationFilter) -> int: ...
+
+    async def funnel(self) -> Funnel: ...
 
     async def overdue(self, now: datetime.datetime, limit: int) -> list[StoredInvitation]:
         """Return pending invitations past their expiry."""
+        ...
+
+    async def moved_away(self, limit: int) -> list[StoredInvitation]:
+        """Return pending invitations to an address that the ERP does not hold for the account any
+        more; those to an address that an operator typed are not among them."""
+        ...
+
+
+class CampaignRepository(Protocol):
+    async def add(self, campaign: Campaign) -> None: ...
+
+    async def get(self, campaign_id: str, *, for_update: bool = False) -> Campaign: ...
+
+    async def save(self, campaign: Campaign, expected: CampaignState) -> None:
+        """Compare-and-set on the state; raises Conflict when somebody else was faster."""
+        ...
+
+    async def rows(self, after: str | None, limit: int) -> tuple[list[CampaignRow], str | None]:
+        """Newest first, without drafts."""
+        ...
+
+    async def progress(self, campaign_id: str) -> CampaignProgress: ...
+
+    async def add_refusals(self, refusals: Sequence[CampaignRefusal]) -> None: ...
+
+    async def refusals(
+        self, campaign_id: str, after: str | None, limit: int
+    ) -> tuple[list[CampaignRefusal], str | None]: ...
+
+    async def mails(
+        self, campaign_id: str, state: MailState | None, after: str | None, limit: int
+    ) -> tuple[list[CampaignMail], str | None]:
+        """The recipients in the order in which they were recorded; of one state, or all."""
+        ...
+
+    async def cancel_unsent(self, campaign_id: str) -> list[str]:
+        """Take back the mails that no server has seen; return the invitations they were for."""
+        ...
+
+    async def end_finished(self, now: datetime.datetime) -> int:
+        """Mark campaigns as done that have nothing left to send."""
+        ...
+
+    async def delete_drafts(self, older_than: datetime.datetime) -> int: ...
+
+
+class BounceRepository(Protocol):
+    """Addresses whose mail came back; nothing is sent there until somebody clears it."""
+
+    async def mark(self, address: str, at: datetime.datetime, reason: str) -> None: ...
+
+    async def clear(self, address: str) -> bool: ...
+
+    async def of(self, addresses: Sequence[str]) -> dict[str, BouncedAddress]:
+        """Return the marks of these addresses, by the address in lower case."""
+        ...
+
+
+class EnrolmentRepository(Protocol):
+    async def get(self, account_no: str, *, for_update: bool = False) -> Enrolment:
+        """Return the account's enrolment, a fresh one where nothing is stored yet."""
+        ...
+
+    async def save(self, enrolment: Enrolment) -> None: ...
+
+    async def page(self, after: str, limit: int) -> list[tuple[Account, Enrolment]]:
+        """Return accounts that nobody can sign in for, in order, for printing their codes."""
+        ...
+
+
+class SessionRepository(Protocol):
+    async def end(self, portal: str, user_id: str, *, but: bytes = b"") -> int:
+        """End the person's sessions, except the one with this token hash; return how many."""
         ...
 
 
@@ -222,12 +373,26 @@ class UserRepository(Protocol):
     async def save(self, user: PortalUser) -> None: ...
 
     async def link(self, link: AccountLink) -> None:
-        """Link user and account; linking again is harmless."""
+        """Link user and account; linking again is harmless, and switches a disabled link on."""
         ...
 
-    async def links(self, user_id: str) -> list[AccountLink]: ...
+    async def links(self, user_id: str) -> list[AccountLink]:
+        """Return the links that are switched on."""
+        ...
 
-    async def of_account(self, account_no: str) -> list[PortalUser]: ...
+    async def logins(self, account_no: str) -> list[Login]:
+        """Return everybody who was ever linked to the account, disabled links included."""
+        ...
+
+    async def set_disabled(
+        self, user_id: str, account_no: str, at: datetime.datetime | None
+    ) -> bool:
+        """Switch a link off, or on again with None; False where nothing changed."""
+        ...
+
+    async def of_account(self, account_no: str) -> list[PortalUser]:
+        """Return who can sign in for the account now."""
+        ...
 
     async def taken_usernames(self, candidates: Sequence[str]) -> frozenset[str]: ...
 
@@ -479,34 +644,68 @@ class PostingRepository(Protocol):
 
 
 class MailRepository(Protocol):
+    """Deliveries. A worker claims some under its owner number, which it holds an advisory lock on
+    for as long as it lives: a number whose lock is free belongs to nobody who is alive."""
+
     async def queue(self, delivery: MailDelivery) -> bool:
         """Insert; False when (kind, subject_ref, to_address) was queued before."""
         ...
 
-    async def claim(self, limit: int, token: str, now: datetime.datetime) -> list[MailDelivery]:
-        """Move due mails to ``sending`` under the token, skipping those others hold."""
+    async def queue_all(self, deliveries: Sequence[MailDelivery]) -> None:
+        """Insert many; those that were queued before are left as they are."""
+        ...
+
+    async def claim(self, limit: int, owner: int, now: datetime.datetime) -> list[MailDelivery]:
+        """Move due mails to ``sending`` for this owner, skipping those others hold and those of
+        paused campaigns. Mails of no campaign come first: a receipt never waits for a campaign."""
+        ...
+
+    async def take_turns(
+        self, wanted: int, per_minute: int, now: datetime.datetime
+    ) -> tuple[int, datetime.datetime]:
+        """Return how many mails may be sent now under the rate that all workers share, and when to
+        ask again."""
+        ...
+
+    async def begin(
+        self, delivery_ids: Sequence[str], owner: int, now: datetime.datetime
+    ) -> frozenset[str]:
+        """Mark these as being handed over; return those that may be: not taken back meanwhile."""
         ...
 
     async def finish(
-        self,
-        delivery_id: str,
-        token: str,
-        state: MailState,
-        now: datetime.datetime,
-        *,
-        code: int = 0,
-        reason: str = "",
-        due_at: datetime.datetime | None = None,
-    ) -> bool:
-        """Record the outcome where the token still matches; a sent or failed mail loses its
-        sealed content. False when the claim was lost."""
+        self, outcomes: Sequence[MailOutcome], owner: int, now: datetime.datetime
+    ) -> int:
+        """Record outcomes of this owner's claims; a sent or failed mail loses its sealed content.
+        Return how many were still its claims."""
         ...
 
-    async def abandon(self, older_than: datetime.datetime) -> int:
-        """Mark mails left in ``sending`` since then as unconfirmed; return how many."""
+    async def record(
+        self,
+        outcomes: Sequence[MailOutcome],
+        beginning: Sequence[str],
+        owner: int,
+        now: datetime.datetime,
+    ) -> frozenset[str]:
+        """Do what ``finish`` and ``begin`` do, in one statement; return what ``begin`` returns."""
+        ...
+
+    async def recover(self) -> tuple[int, int]:
+        """Put the claims of dead workers back: queued again where no server can have seen the mail,
+        else unconfirmed. Return how many of each."""
+        ...
+
+    async def bounced(
+        self, delivery_id: str, to_address: str, now: datetime.datetime, reason: str
+    ) -> MailDelivery | None:
+        """Mark a sent (or unconfirmed) mail to this address as returned; None where there is none."""
         ...
 
     async def of_subject(self, subject_ref: str) -> list[MailDelivery]: ...
+
+    async def of_account(self, account_no: str) -> list[MailDelivery]:
+        """Return the mails of the account's invitations, oldest first."""
+        ...
 
     async def counts(self) -> Mapping[MailState, int]: ...
 
@@ -554,6 +753,14 @@ class UnitOfWork(Protocol):
     def mirror(self) -> MirrorRepository: ...
     @property
     def invitations(self) -> InvitationRepository: ...
+    @property
+    def campaigns(self) -> CampaignRepository: ...
+    @property
+    def bounces(self) -> BounceRepository: ...
+    @property
+    def enrolments(self) -> EnrolmentRepository: ...
+    @property
+    def sessions(self) -> SessionRepository: ...
     @property
     def users(self) -> UserRepository: ...
     @property

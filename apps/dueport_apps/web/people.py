@@ -4,12 +4,20 @@ from typing import Any
 
 from litestar import Request
 
-from dueport_apps.storage.people_reader import PeopleReader
+from dueport_apps.storage.people_reader import LinkedUser, PeopleReader
 from dueport_apps.usecases.records import ROLE_PERMISSIONS, Permission
 from dueport_apps.usecases.records import Principal as Actor
-from dueport_apps.web.http.sessions import Principal, Session, SessionRecord
+from dueport_apps.web.http.sessions import (
+    AccountChoice,
+    Principal,
+    Session,
+    SessionRecord,
+)
 from dueport_apps.web.http.settings import Portal
 from dueport_core.errors import Forbidden
+
+MENU_ACCOUNTS = 8
+"""More accounts than this are searched on a page of their own."""
 
 CUSTOMER_PERMISSIONS = {
     "see": frozenset({"see"}),
@@ -22,7 +30,7 @@ class PeopleFinder:
     """Finds the person of a session with the rights of this moment, or None where they are gone.
 
     A customer's session names the account that is open in it; when the link to that account was
-    removed, the session ends.
+    removed or switched off, the session ends.
     """
 
     def __init__(self, people: PeopleReader) -> None:
@@ -53,6 +61,16 @@ class PeopleFinder:
             email=found.user.email,
             permissions=CUSTOMER_PERMISSIONS[found.link.role] if found.link else frozenset(),
             accounts=found.accounts,
+            choices=await self._choices(found),
+        )
+
+    async def _choices(self, found: LinkedUser) -> tuple[AccountChoice, ...]:
+        """Return the accounts for the header's menu; most people have one and are asked nothing."""
+        if not 2 <= found.accounts <= MENU_ACCOUNTS:
+            return ()
+        return tuple(
+            AccountChoice(account_no=account_no, name=name)
+            for account_no, name in await self._people.accounts_of(found.user.user_id)
         )
 
     async def find_key(self, portal: Portal, key_hash: bytes) -> Principal | None:

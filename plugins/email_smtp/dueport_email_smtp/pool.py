@@ -78,17 +78,16 @@ class ConnectionPool:
             if trusted or await connection.is_healthy():
                 return connection
             connection.abort()
-        return (await self.open_new())[0]
+        return await self.open_new()
 
-    async def open_new(self) -> tuple[Connection, str]:
-        """Open a connection of its own and return it with the server's banner."""
-        connection = Connection(self._settings, await self._tls(), self._hello_name)
-        return connection, await connection.open()
+    async def open_new(self) -> Connection:
+        return await Connection.open(self._settings, await self._tls(), self._hello_name)
 
     def keep(self, connection: Connection) -> None:
         """Hold a connection for the next message, or close it when it is of no more use."""
         worn_out = connection.messages_sent >= self.messages_per_connection
         if not connection.is_open:
+            connection.abort()
             return
         if worn_out or self._closed:
             self._say_goodbye(connection)

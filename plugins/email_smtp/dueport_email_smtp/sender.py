@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 
 from dueport_email_smtp.connection import LostBeforeHandover
+from dueport_email_smtp.letter import Letter, ProgressFailed
 from dueport_email_smtp.mime import message_bytes
 from dueport_email_smtp.pool import ConnectionPool, Lease
 from dueport_email_smtp.refusals import refusal_reason, refused
@@ -16,6 +17,7 @@ from dueport_ports import (
     Misconfigured,
     OutgoingEmail,
     PluginContext,
+    SendProgress,
     Unavailable,
 )
 
@@ -31,39 +33,37 @@ class SmtpEmailSender(EmailSender):
         self._clock = context.clock
         self._pool = ConnectionPool(settings, hello_name(settings, context.public_url))
 
-    async def send(self, messages: Sequence[OutgoingEmail]) -> list[EmailResult]:
-        batch = _Batch(messages)
-        self._prepare(batch)
-        if batch.waiting:
-            async with self._pool.lease() as lease:
-                # The first connection is opened alone: wrong credentials are then tried once,
-                # not once per connection, which could lock the mail account.
-                await lease.connection()
-                helpers = min(len(batch.waiting) - 1, self._pool.free_slots)
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._work(batch, lease))
-                    for _ in range(helpers):
-                        group.create_task(self._help(batch))
-        results = batch.finish()
+    async def send(
+        self, messages: Sequence[OutgoingEmail], *, progress: SendProgress | None = None
+    ) -> list[EmailResult]:
+        batch = _Batch(messages, progress)
+        try:
+            await self._refuse_malformed(batch)
+            if batch.waiting:
+                await self._send_waiting(batch)
+            results = await batch.finish()
+        except ProgressFailed as failure:
+            raise failure.error from failure
         states = Counter(result.state for result in results)
         _log.info(
-            "mail handed over: %d sent, %d refused, %d unknown",
+            "mail handed over: %d sent, %d refused, %d unknown, %d withdrawn",
             states["sent"],
             states["refused"],
             states["unknown"],
+            states["withdrawn"],
         )
         return results
 
     async def probe(self) -> str:
-        connection, banner = await self._pool.open_new()
+        connection = await self._pool.open_new()
         await connection.quit()
-        return banner
+        return connection.banner
 
     async def close(self) -> None:
         await self._pool.close()
 
-    def _prepare(self, batch: "_Batch") -> None:
-        """Refuse what may not leave and write the rest as bytes."""
+    async def _refuse_malformed(self, batch: "_Batch") -> None:
+        """Refuse what may not leave; the rest waits."""
         limit = self._settings.max_message_bytes
         for index, message in enumerate(batch.messages):
             reason = refusal_reason(message)
@@ -72,7 +72,18 @@ class SmtpEmailSender(EmailSender):
             if reason is None:
                 batch.waiting.append(index)
             else:
-                batch.results[index] = refused(message, reason)
+                await batch.settle(index, refused(message, reason))
+
+    async def _send_waiting(self, batch: "_Batch") -> None:
+        async with self._pool.lease() as lease:
+            # The first connection is opened alone: wrong credentials are then tried once, not
+            # once per connection, which could lock the mail account.
+            await lease.connection()
+            helpers = min(len(batch.waiting) - 1, self._pool.free_slots)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._work(batch, lease))
+                for _ in range(helpers):
+                    group.create_task(self._help(batch))
 
     async def _help(self, batch: "_Batch") -> None:
         async with self._pool.lease() as lease:
@@ -86,63 +97,95 @@ class SmtpEmailSender(EmailSender):
             await self._work(batch, lease)
 
     async def _work(self, batch: "_Batch", lease: Lease) -> None:
-        while batch.waiting and batch.obstacle is None:
-            index = batch.waiting.popleft()
-            message = batch.messages[index]
-            raw = message_bytes(message, message.sent_at or self._clock.now())
-            if len(raw) > self._settings.max_message_bytes:
-                reason = f"the message is larger than {self._settings.max_message_bytes} bytes"
-                batch.results[index] = refused(message, reason)
-                continue
-            try:
-                batch.results[index] = await self._deliver(lease, message, raw)
-                batch.any_handed_over = True
-            except (Unavailable, Misconfigured) as error:
-                batch.waiting.appendleft(index)
-                batch.obstacle = error
+        """Send one message after the other over one connection at a time."""
+        try:
+            while batch.goes_on:
+                index = batch.waiting.popleft()
+                await self._send_one(batch, index, lease)
+        except ProgressFailed as failure:
+            batch.failure = failure
 
-    async def _deliver(self, lease: Lease, message: OutgoingEmail, raw: bytes) -> EmailResult:
+    async def _send_one(self, batch: "_Batch", index: int, lease: Lease) -> None:
+        message = batch.messages[index]
+        raw = message_bytes(message, message.sent_at or self._clock.now())
+        if len(raw) > self._settings.max_message_bytes:
+            reason = f"the message is larger than {self._settings.max_message_bytes} bytes"
+            await batch.settle(index, refused(message, reason))
+            return
+        letter = Letter(message, raw, batch.progress)
+        letter.begin_first = batch.any_withdrawn
+        try:
+            result = await self._deliver(lease, letter)
+            batch.any_handed_over = True
+        except (Unavailable, Misconfigured) as error:
+            batch.obstacle = error
+            if not letter.is_begun:
+                batch.waiting.appendleft(index)
+                return
+            result = letter.left_for_later(error.message)
+        await batch.settle(index, result)
+
+    async def _deliver(self, lease: Lease, letter: Letter) -> EmailResult:
         """Deliver once. A connection that ended before the handover gets one replacement."""
         connection = await lease.connection()
         try:
-            return await connection.deliver(message, raw)
+            return await connection.deliver(letter)
         except LostBeforeHandover as first:
             _log.info("a connection ended before a message was handed over; opening another")
             connection = await lease.connection(fresh=True)
             try:
-                return await connection.deliver(message, raw)
+                return await connection.deliver(letter)
             except LostBeforeHandover as second:
-                return EmailResult(
-                    message_id=message.message_id,
-                    state="refused",
-                    permanent=False,
-                    code=second.code or first.code,
-                    reason=second.reason,
-                )
+                return letter.left_for_later(second.reason, second.code or first.code)
 
 
 class _Batch:
     """The messages of one call, what still waits, and what became of the rest."""
 
-    def __init__(self, messages: Sequence[OutgoingEmail]) -> None:
+    def __init__(self, messages: Sequence[OutgoingEmail], progress: SendProgress | None) -> None:
         self.messages = messages
+        self.progress = progress
         self.waiting: deque[int] = deque()
         self.results: dict[int, EmailResult] = {}
         self.any_handed_over = False
+        self.any_withdrawn = False
+        """Whoever withdraws one message usually withdraws many; from then on he is asked first,
+        since a withdrawal under way costs the connection."""
         self.obstacle: Unavailable | Misconfigured | None = None
+        self.failure: ProgressFailed | None = None
 
-    def finish(self) -> list[EmailResult]:
-        """The results in order; raises the obstacle when it stopped every single message."""
+    @property
+    def goes_on(self) -> bool:
+        return bool(self.waiting) and self.obstacle is None and self.failure is None
+
+    async def settle(self, index: int, result: EmailResult) -> None:
+        """Keep the outcome of one message and tell the caller. Raises ProgressFailed."""
+        self.results[index] = result
+        self.any_withdrawn = self.any_withdrawn or result.state == "withdrawn"
+        if self.progress is not None:
+            try:
+                await self.progress.done(result)
+            except Exception as error:
+                raise ProgressFailed(error) from error
+
+    async def finish(self) -> list[EmailResult]:
+        """The results in order; raises the obstacle when it stopped every single message.
+
+        Raises ProgressFailed when the caller could not be told of one.
+        """
+        if self.failure is not None:
+            raise self.failure
         if self.obstacle is not None:
             if not self.any_handed_over:
                 raise self.obstacle
             for index in self.waiting:
-                self.results[index] = EmailResult(
+                result = EmailResult(
                     message_id=self.messages[index].message_id,
                     state="refused",
                     permanent=False,
                     reason=self.obstacle.message,
                 )
+                await self.settle(index, result)
         return [self.results[index] for index in range(len(self.messages))]
 
 

@@ -18,6 +18,8 @@ from dueport_ports import (
     InviteRequest,
     Skipped,
     check_email,
+    field_words,
+    missing_second_check,
 )
 
 Sentence = Annotated[str, msgspec.Meta(max_length=400)]
@@ -40,11 +42,14 @@ class CredentialDelivery(InviteDelivery):
     def prepare(self, request: InviteRequest) -> InviteContent | Skipped:
         if problem := check_email(request.email):
             return Skipped(reason=problem, field="email")
+        if skipped := missing_second_check(request):
+            return skipped
         issued = self._generator.issue(
             CredentialRequest(
                 account=request.account,
                 email=request.email,
                 username_source=request.username_source,
+                username=request.username,
                 taken_usernames=request.taken_usernames,
             )
         )
@@ -60,10 +65,20 @@ class CredentialDelivery(InviteDelivery):
                 "decline_url": request.decline_url,
                 "username": issued.username,
                 "one_time_password": issued.secret,
-                "expires_in": f"{issued.expires_after_s // 3600} hours",
+                "expires_in": _hours(issued.expires_after_s // 3600, request.language),
+                "reminder": "yes" if request.reminder else "",
+                "second_check": field_words(request.second_check, request.language)
+                if request.second_check
+                else "",
             },
             credential=issued,
         )
 
     def templates_folder(self) -> Path:
         return Path(__file__).parent / "templates"
+
+
+def _hours(number: int, language: str) -> str:
+    if language.startswith("es"):
+        return "1 hora" if number == 1 else f"{number} horas"
+    return "1 hour" if number == 1 else f"{number} hours"

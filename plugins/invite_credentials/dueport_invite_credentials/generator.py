@@ -18,22 +18,13 @@ from dueport_ports import (
     Skipped,
     UsernameSource,
     check_email,
+    field_words,
 )
 
 _SECRET_BYTES = 10
 """80 bits: sixteen base32 characters."""
 _LIFETIME_S = 72 * 3600
 _USERNAME_BYTES = 5
-
-_FIELD_WORDS = {
-    UsernameSource.EMAIL: "e-mail address",
-    UsernameSource.PHONE: "phone number",
-    UsernameSource.ACCOUNT_NO: "account number",
-    UsernameSource.FIRST_NAME: "first name",
-    UsernameSource.LAST_NAME: "last name",
-    UsernameSource.SHIP_TO_ZIP: "ship-to ZIP code",
-    UsernameSource.RANDOM: "user name",
-}
 
 
 class OneTimeCredentials(CredentialGenerator):
@@ -42,11 +33,13 @@ class OneTimeCredentials(CredentialGenerator):
     def issue(self, request: CredentialRequest) -> Issued | Skipped:
         source = request.username_source
         taken = frozenset(name.casefold() for name in request.taken_usernames)
+        if request.username:
+            return _issued(request.username)
         if source is UsernameSource.RANDOM:
             username = _random_username(taken)
         else:
             username = _field_value(request)
-        words = _FIELD_WORDS[source]
+        words = field_words(source)
         if not username:
             return Skipped(reason=f"no {words} on file; add it in the ERP", field=source.value)
         if source is UsernameSource.EMAIL and (problem := check_email(username)):
@@ -54,12 +47,16 @@ class OneTimeCredentials(CredentialGenerator):
         if username in taken:
             reason = f"the user name “{username}” (from the {words}) is already in use"
             return Skipped(reason=reason, field=source.value)
-        return Issued(
-            username=username,
-            secret=_base32(_SECRET_BYTES),
-            must_change=True,
-            expires_after_s=_LIFETIME_S,
-        )
+        return _issued(username)
+
+
+def _issued(username: str) -> Issued:
+    return Issued(
+        username=username,
+        secret=_base32(_SECRET_BYTES),
+        must_change=True,
+        expires_after_s=_LIFETIME_S,
+    )
 
 
 def _field_value(request: CredentialRequest) -> str:

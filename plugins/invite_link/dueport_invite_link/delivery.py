@@ -9,7 +9,15 @@ from typing import Annotated
 
 import msgspec
 
-from dueport_ports import InviteContent, InviteDelivery, InviteRequest, Skipped, check_email
+from dueport_ports import (
+    InviteContent,
+    InviteDelivery,
+    InviteRequest,
+    Skipped,
+    check_email,
+    field_words,
+    missing_second_check,
+)
 
 Sentence = Annotated[str, msgspec.Meta(max_length=400)]
 
@@ -28,6 +36,8 @@ class LinkDelivery(InviteDelivery):
     def prepare(self, request: InviteRequest) -> InviteContent | Skipped:
         if problem := check_email(request.email):
             return Skipped(reason=problem, field="email")
+        if skipped := missing_second_check(request):
+            return skipped
         return InviteContent(
             template="invite_link",
             values={
@@ -37,7 +47,11 @@ class LinkDelivery(InviteDelivery):
                 "message": self._settings.message,
                 "register_url": request.register_url,
                 "decline_url": request.decline_url,
-                "expires_in": _days(request.expires_in_days),
+                "expires_in": _days(request.expires_in_days, request.language),
+                "reminder": "yes" if request.reminder else "",
+                "second_check": field_words(request.second_check, request.language)
+                if request.second_check
+                else "",
             },
         )
 
@@ -54,5 +68,7 @@ def _name_of(request: InviteRequest) -> str:
     return ""
 
 
-def _days(number: int) -> str:
+def _days(number: int, language: str) -> str:
+    if language.startswith("es"):
+        return "1 día" if number == 1 else f"{number} días"
     return "1 day" if number == 1 else f"{number} days"

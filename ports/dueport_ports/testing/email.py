@@ -1,130 +1,40 @@
-"""The conformance suite of a mailer, a world behind it, and the fake that passes the suite.
+"""The conformance suite of a mailer.
 
 A plugin's tests subclass `EmailSenderContract` and supply a `world` fixture that yields a
-`MailWorld`: the sender under test, connected to a mail server (or a stand-in for the provider's API) whose faults can be switched.
+`MailWorld`: the sender under test, connected to a mail server (or a stand-in for the provider's
+API) whose faults can be switched. `FakeEmailSender` passes the same suite.
 """
 
-import abc
-import email.policy
 import logging
 from collections.abc import Sequence
-from email import message_from_bytes
 from typing import ClassVar
 
 import msgspec
 import pytest
 
-from dueport_core.accounts import check_email
 from dueport_core.errors import Unavailable
-from dueport_ports.email import Attachment, EmailResult, EmailSender, OutgoingEmail
+from dueport_ports.email import Attachment, EmailResult, OutgoingEmail
+from dueport_ports.testing.email_world import (
+    MailWorld,
+    ProgressUnavailable,
+    ReceivedEmail,
+    RecordedProgress,
+    parse_received,
+    sample_email,
+)
+from dueport_ports.testing.fake_email import FakeEmailSender
 from dueport_ports.testing.sealed import SealedContract
 
-
-class ReceivedEmail(msgspec.Struct, frozen=True, kw_only=True):
-    """One message as its recipient's mail program would show it."""
-
-    envelope_to: tuple[str, ...]
-    """Who the server was told to deliver to, whatever the headers say."""
-    message_id: str
-    to_name: str
-    to_address: str
-    from_name: str
-    from_address: str
-    reply_to: str
-    subject: str
-    text: str
-    html: str
-    attachments: tuple[Attachment, ...]
-    header_names: tuple[str, ...]
-
-
-def parse_received(envelope_to: Sequence[str], content: bytes) -> ReceivedEmail:
-    """Read a message's bytes with the standard library, which shares no code with any mailer."""
-    message = message_from_bytes(content, policy=email.policy.default)
-    to, sender = message["To"].addresses[0], message["From"].addresses[0]
-    parts = {"plain": "", "html": ""}
-    for subtype in parts:
-        body = message.get_body((subtype,))
-        if body is not None:
-            parts[subtype] = body.get_content().replace("\r\n", "\n")
-    attachments = tuple(
-        Attachment(
-            name=part.get_filename() or "",
-            media_type=part.get_content_type(),
-            content=_decoded(part.get_payload(decode=True)),
-        )
-        for part in message.iter_attachments()
-    )
-    return ReceivedEmail(
-        envelope_to=tuple(envelope_to),
-        message_id=str(message["Message-ID"]),
-        to_name=to.display_name,
-        to_address=to.addr_spec,
-        from_name=sender.display_name,
-        from_address=sender.addr_spec,
-        reply_to=str(message["Reply-To"] or ""),
-        subject=str(message["Subject"]),
-        text=parts["plain"],
-        html=parts["html"],
-        attachments=attachments,
-        header_names=tuple(name.lower() for name in message),
-    )
-
-
-def _decoded(payload: object) -> bytes:
-    return payload if isinstance(payload, bytes) else b""
-
-
-class MailWorld(abc.ABC):
-    """A sender under test and the switches of the server behind it."""
-
-    sender: EmailSender
-    secrets: tuple[str, ...] = ()
-    """Passwords and keys that the sender was configured with; no log may show them."""
-
-    @abc.abstractmethod
-    def received(self) -> list[ReceivedEmail]:
-        """What the server took, in the order in which it took it."""
-
-    @abc.abstractmethod
-    def refuse(self, address: str, code: int, words: str) -> None:
-        """From now on answer this recipient with the code and the words."""
-
-    @abc.abstractmethod
-    def cut_after_taking(self, address: str) -> None:
-        """Take this recipient's next message and break the connection instead of answering."""
-
-    @abc.abstractmethod
-    def cut_before_taking(self, address: str) -> None:
-        """Break the connection at this recipient, each time, before a message could be taken."""
-
-    @abc.abstractmethod
-    def go_down(self) -> None:
-        """Stop accepting connections, and drop those that are open."""
-
-    @abc.abstractmethod
-    def come_back(self) -> None:
-        """Accept connections again."""
-
-    @abc.abstractmethod
-    async def settle(self) -> None:
-        """Wait until the switches have taken effect; a fake has nothing to wait for."""
-
-
-def sample_email(number: int, to_address: str = "", **changes: object) -> OutgoingEmail:
-    """A small complete message; ``changes`` replaces fields."""
-    message = OutgoingEmail(
-        message_id=f"<delivery-{number}@mail.example.test>",
-        to_address=to_address or f"customer{number}@example.test",
-        to_name=f"Customer {number}",
-        from_address="ar@hillcountry.example.test",
-        from_name="Hill Country Supply",
-        reply_to="ar@hillcountry.example.test",
-        subject=f"Message {number}",
-        text=f"Text of message {number}.\n",
-        html=f"<p>Text of message {number}.</p>\n",
-    )
-    return msgspec.structs.replace(message, **changes)
+__all__ = [
+    "EmailSenderContract",
+    "FakeEmailSender",
+    "MailWorld",
+    "ProgressUnavailable",
+    "ReceivedEmail",
+    "RecordedProgress",
+    "parse_received",
+    "sample_email",
+]
 
 
 def _states(results: Sequence[EmailResult]) -> list[str]:
@@ -194,8 +104,11 @@ class EmailSenderContract(SealedContract, contract=True):
         assert mail.envelope_to == (message.to_address,)
         assert mail.to_address == message.to_address
 
-    async def test_a_text_of_dots_and_long_lines_arrives_whole(self, world: MailWorld) -> None:
-        text = "before\n.\n..\n.end\n" + "x" * 5000 + "\nafter\r\n.\r\nQUIT\r\n"
+    @pytest.mark.parametrize("width", [20, 5000])
+    async def test_a_text_of_dots_and_long_lines_arrives_whole(
+        self, world: MailWorld, width: int
+    ) -> None:
+        text = "before\n.\n..\n.end\n" + "x" * width + "\nafter\r\n.\r\nQUIT\r\n"
         assert _states(await world.sender.send([sample_email(1, text=text, html="")])) == ["sent"]
         (mail,) = world.received()
         assert mail.text.splitlines() == text.splitlines()
@@ -310,6 +223,110 @@ class EmailSenderContract(SealedContract, contract=True):
         bad = sample_email(0, subject="one\r\ntwo")
         assert _states(await world.sender.send([bad])) == ["refused"]
 
+    async def test_every_message_begins_and_then_is_done_once(self, world: MailWorld) -> None:
+        messages = [sample_email(number) for number in range(self.batch_size)]
+        progress = RecordedProgress()
+        results = await world.sender.send(messages, progress=progress)
+        assert sorted(progress.begun) == sorted(each.message_id for each in messages)
+        assert progress.results == {result.message_id: result for result in results}
+        assert set(_states(results)) == {"sent"}
+
+    async def test_a_message_begins_before_the_server_can_have_it(self, world: MailWorld) -> None:
+        taken_too_early: list[str] = []
+
+        class Watching(RecordedProgress):
+            async def begin(self, message: OutgoingEmail) -> bool:
+                wanted = await super().begin(message)
+                await world.settle()
+                if message.message_id in [mail.message_id for mail in world.received()]:
+                    taken_too_early.append(message.message_id)
+                return wanted
+
+            async def done(self, result: EmailResult) -> None:
+                assert result.message_id in [mail.message_id for mail in world.received()]
+                await super().done(result)
+
+        progress = Watching()
+        await world.sender.send([sample_email(number) for number in range(6)], progress=progress)
+        assert taken_too_early == []
+        assert len(progress.results) == 6
+
+    async def test_a_crash_leaves_at_most_one_message_per_connection_uncertain(
+        self, world: MailWorld
+    ) -> None:
+        progress = RecordedProgress()
+        progress.pause_s = 0.002
+        messages = [sample_email(number) for number in range(self.batch_size)]
+        await world.sender.send(messages, progress=progress)
+        assert 1 <= progress.open_max <= world.connections
+        assert len(progress.results) == self.batch_size
+
+    async def test_a_withdrawn_message_never_reaches_the_server(self, world: MailWorld) -> None:
+        messages = [sample_email(number) for number in range(self.batch_size)]
+        progress = RecordedProgress()
+        progress.withdrawn = {each.message_id for each in messages[1::2]}
+        results = await world.sender.send(messages, progress=progress)
+        assert _states(results[0::2]) == ["sent"] * len(messages[0::2])
+        assert _states(results[1::2]) == ["withdrawn"] * len(messages[1::2])
+        assert progress.results == {result.message_id: result for result in results}
+        arrived = sorted(mail.message_id for mail in world.received())
+        assert arrived == sorted(each.message_id for each in messages[0::2])
+        (later,) = await world.sender.send([sample_email(self.batch_size)])
+        assert later.state == "sent"
+
+    async def test_whatever_becomes_of_a_message_it_is_done_once(self, world: MailWorld) -> None:
+        world.refuse("customer1@example.test", 550, "5.1.1 no such mailbox")
+        world.refuse("customer2@example.test", 451, "4.7.1 later")
+        world.cut_after_taking("customer3@example.test")
+        world.cut_before_taking("customer4@example.test")
+        messages = [sample_email(number) for number in range(8)]
+        messages[5] = sample_email(5, subject="one\r\ntwo")
+        progress = RecordedProgress()
+        results = await world.sender.send(messages, progress=progress)
+        refused = ["refused"] * 2
+        assert _states(results) == ["sent", *refused, "unknown", *refused, "sent", "sent"]
+        assert progress.results == {result.message_id: result for result in results}
+        assert progress.undone == set()
+        assert messages[3].message_id in progress.begun
+        assert messages[5].message_id not in progress.begun
+
+    async def test_what_was_begun_is_done_even_when_there_is_no_connection(
+        self, world: MailWorld
+    ) -> None:
+        world.go_down()
+        await world.settle()
+        progress = RecordedProgress()
+        with pytest.raises(Unavailable):
+            await world.sender.send([sample_email(0), sample_email(1)], progress=progress)
+        assert progress.undone == set()
+        assert {result.state for result in progress.results.values()} <= {"refused"}
+
+    async def test_a_message_that_could_not_be_recorded_is_not_sent(self, world: MailWorld) -> None:
+        messages = [sample_email(number) for number in range(self.batch_size)]
+        progress = RecordedProgress()
+        progress.begin_fails = {messages[5].message_id}
+        with pytest.raises(ProgressUnavailable):
+            await world.sender.send(messages, progress=progress)
+        assert progress.undone == set()
+        taken = {mail.message_id for mail in world.received()}
+        assert taken == set(progress.results)
+        assert messages[5].message_id not in taken
+        assert len(taken) < self.batch_size
+        assert _states(await world.sender.send([sample_email(self.batch_size)])) == ["sent"]
+
+    async def test_an_outcome_that_could_not_be_recorded_stops_the_rest(
+        self, world: MailWorld
+    ) -> None:
+        messages = [sample_email(number) for number in range(self.batch_size)]
+        progress = RecordedProgress()
+        progress.done_fails = {messages[5].message_id}
+        with pytest.raises(ProgressUnavailable):
+            await world.sender.send(messages, progress=progress)
+        assert progress.undone == {messages[5].message_id}
+        taken = {mail.message_id for mail in world.received()}
+        assert taken == {*progress.results, messages[5].message_id}
+        assert len(taken) < self.batch_size
+
     async def test_a_further_header_arrives(self, world: MailWorld) -> None:
         message = sample_email(0, headers=(("X-Campaign", "spring"),))
         assert _states(await world.sender.send([message])) == ["sent"]
@@ -350,84 +367,3 @@ class EmailSenderContract(SealedContract, contract=True):
 def _is_of_the_server(record: logging.LogRecord) -> bool:
     """A test server in the same process may log what it is told; that is not the sender's log."""
     return record.name.startswith(("mail.", "asyncio"))
-
-
-class FakeEmailSender(EmailSender):
-    """Keeps what it is given. For tests and rehearsals; it passes the same suite as a real one."""
-
-    def __init__(self) -> None:
-        self.sent: list[OutgoingEmail] = []
-        """What has left, in order, including what was taken without an answer."""
-        self.is_down = False
-        self._refusals: dict[str, tuple[int, str]] = {}
-        self._lost_answers: set[str] = set()
-        self._cut_before: set[str] = set()
-
-    def refuse(self, address: str, code: int, words: str) -> None:
-        """Answer this recipient with an SMTP code from now on; 4xx is temporary."""
-        self._refusals[address] = (code, words)
-
-    def lose_answer(self, address: str) -> None:
-        """Take the next message to this recipient and answer ``unknown``."""
-        self._lost_answers.add(address)
-
-    def cut_before(self, address: str) -> None:
-        """Lose the connection before this recipient's message is taken, each time."""
-        self._cut_before.add(address)
-
-    def to(self, address: str) -> list[OutgoingEmail]:
-        """What has left for one recipient."""
-        return [message for message in self.sent if message.to_address == address]
-
-    async def send(self, messages: Sequence[OutgoingEmail]) -> list[EmailResult]:
-        refusals = {message.message_id: _malformed(message) for message in messages}
-        if self.is_down and not all(refusals.values()):
-            raise Unavailable("the mail server cannot be reached")
-        return [self._send_one(message, refusals[message.message_id]) for message in messages]
-
-    async def probe(self) -> str:
-        if self.is_down:
-            raise Unavailable("the mail server cannot be reached")
-        return "fake mail server ready"
-
-    def _send_one(self, message: OutgoingEmail, malformed: str | None) -> EmailResult:
-        message_id, address = message.message_id, message.to_address
-        if malformed:
-            return EmailResult(
-                message_id=message_id, state="refused", permanent=True, reason=malformed
-            )
-        if address in self._refusals:
-            code, words = self._refusals[address]
-            return EmailResult(
-                message_id=message_id,
-                state="refused",
-                permanent=code >= 500,
-                code=code,
-                reason=words,
-            )
-        if address in self._cut_before:
-            return EmailResult(
-                message_id=message_id, state="refused", reason="the connection was lost"
-            )
-        self.sent.append(message)
-        if address in self._lost_answers:
-            self._lost_answers.discard(address)
-            return EmailResult(message_id=message_id, state="unknown", reason="no answer")
-        return EmailResult(message_id=message_id, state="sent", code=250, reason="accepted")
-
-
-_FORBIDDEN_HEADERS = frozenset({"to", "cc", "bcc", "from", "sender", "reply-to", "subject"})
-
-
-def _malformed(message: OutgoingEmail) -> str | None:
-    for address in (message.to_address, message.from_address, message.reply_to or None):
-        if address is not None and (problem := check_email(address)):
-            return problem
-    fields = [message.message_id, message.subject, message.to_name, message.from_name]
-    for name, value in message.headers:
-        if name.lower() in _FORBIDDEN_HEADERS:
-            return f"the header {name} cannot be given"
-        fields += [name, value]
-    if any(mark in field for field in fields for mark in "\r\n\0"):
-        return "a header field holds a line break"
-    return None

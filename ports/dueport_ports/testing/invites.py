@@ -26,11 +26,17 @@ from dueport_ports.testing.sealed import SealedContract
 SECRET_MIN_LENGTH = 16
 """Sixteen characters of a 32 letter alphabet are the 80 bits that an initial password needs."""
 EXPIRES_AFTER_MAX_S = 72 * 3600
-PLATFORM_NAMES = frozenset({"dealer", "portal_url", "theme"})
+PLATFORM_NAMES = frozenset({"dealer", "language", "portal_url", "theme"})
 """What the platform adds to the values of every mail template."""
-PLATFORM_FILTERS = frozenset({"dollars", "day", "moment", "web_link"})
+PLATFORM_FILTERS = frozenset({"dollars", "day", "moment", "said", "web_link"})
 """The filters of mail templates beside the template engine's own."""
 
+_VARIANTS: tuple[dict[str, object], ...] = (
+    {"language": "es"},
+    {"language": "xx"},
+    {"reminder": True},
+    {"reminder": True, "language": "es", "second_check": UsernameSource.ACCOUNT_NO},
+)
 _REHEARSAL_URL = "https://portal.example.test/rehearsal"
 
 
@@ -177,6 +183,14 @@ class CredentialGeneratorContract(_Offline, contract=True):
             assert skipped.field
             assert skipped.reason
 
+    def test_a_promised_user_name_is_kept(self, generator: CredentialGenerator) -> None:
+        promised = msgspec.structs.replace(
+            credential_request(UsernameSource.RANDOM), username="k7qw3mpx"
+        )
+        issued = generator.issue(promised)
+        assert isinstance(issued, Issued)
+        assert issued.username == "k7qw3mpx"
+
     def test_no_log_shows_a_password(
         self, generator: CredentialGenerator, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -258,6 +272,38 @@ class InviteDeliveryContract(_Offline, contract=True):
         assert content.credential.must_change is True
         assert content.credential.expires_after_s <= EXPIRES_AFTER_MAX_S
 
+    @pytest.mark.parametrize("changes", _VARIANTS, ids=str)
+    def test_who_is_invited_does_not_depend_on_the_words(
+        self, delivery: InviteDelivery, changes: dict[str, object]
+    ) -> None:
+        for account in (sample_account(), sample_account(ship_to_zip="")):
+            plain = sample_invite(account=account)
+            _assert_same_kind(
+                delivery.prepare(plain), delivery.prepare(msgspec.structs.replace(plain, **changes))
+            )
+
+    @pytest.mark.parametrize("source", list(UsernameSource))
+    def test_nobody_is_asked_for_what_is_not_on_file(
+        self, delivery: InviteDelivery, source: UsernameSource
+    ) -> None:
+        account = sample_account() if source is UsernameSource.RANDOM else account_without(source)
+        if account is None:
+            assert isinstance(delivery.prepare(sample_invite(second_check=source)), InviteContent)
+            return
+        skipped = delivery.prepare(sample_invite(account=account, second_check=source))
+        assert isinstance(skipped, Skipped)
+        assert skipped.field == source.value
+        assert skipped.reason
+
+    def test_a_reminder_and_a_second_check_are_told(self, delivery: InviteDelivery) -> None:
+        plain = delivery.prepare(sample_invite())
+        asked = delivery.prepare(sample_invite(second_check=UsernameSource.SHIP_TO_ZIP))
+        reminder = delivery.prepare(sample_invite(reminder=True))
+        for other in (asked, reminder):
+            assert isinstance(plain, InviteContent)
+            assert isinstance(other, InviteContent)
+            assert (other.template, other.values) != (plain.template, plain.values)
+
     def test_the_template_has_a_text_with_a_subject_and_an_html_part(
         self, delivery: InviteDelivery
     ) -> None:
@@ -275,9 +321,21 @@ class InviteDeliveryContract(_Offline, contract=True):
         content = delivery.prepare(sample_invite())
         assert isinstance(content, InviteContent)
         given = set(content.values) | self.platform_names
-        for kind in ("txt", "html"):
-            path = delivery.templates_folder() / f"{content.template}.{kind}.j2"
-            assert _names_asked(path.read_text(encoding="utf-8")) <= given
+        paths = sorted(delivery.templates_folder().glob(f"{content.template}.*j2"))
+        assert paths
+        for path in paths:
+            assert _names_asked(path.read_text(encoding="utf-8")) <= given, path.name
+
+    def test_a_translation_has_both_parts_and_its_own_subject(
+        self, delivery: InviteDelivery
+    ) -> None:
+        content = delivery.prepare(sample_invite())
+        assert isinstance(content, InviteContent)
+        folder = delivery.templates_folder()
+        for text in folder.glob(f"{content.template}.*.txt.j2"):
+            assert re.match(r"Subject: \S", text.read_text(encoding="utf-8")), text.name
+            html = text.with_name(text.name.replace(".txt.j2", ".html.j2"))
+            assert html.read_text(encoding="utf-8").strip(), html.name
 
     def test_no_log_shows_a_mailed_secret(
         self, delivery: InviteDelivery, caplog: pytest.LogCaptureFixture

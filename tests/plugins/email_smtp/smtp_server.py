@@ -28,6 +28,7 @@ class Script:
     """What the server was told to do, and what it saw."""
 
     def __init__(self) -> None:
+        self.pipelining = False
         self.refusals: dict[str, str] = {}
         self.refuse_sender = ""
         self.refuse_data: dict[str, str] = {}
@@ -43,6 +44,17 @@ class Script:
         self.connections_max = 0
         self.connections_total = 0
         self.encrypted_messages = 0
+
+    async def handle_EHLO(
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        host_name: str,
+        responses: list[str],
+    ) -> list[str]:
+        session.host_name = host_name
+        return [*responses[:-1], "250-PIPELINING", responses[-1]] if self.pipelining else responses
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -130,8 +142,15 @@ class _CountingSmtp(SMTP):
 class SmtpServer:
     """The listening side; it can go down and come back on the same port."""
 
-    def __init__(self, *, implicit_tls: ssl.SSLContext | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        implicit_tls: ssl.SSLContext | None = None,
+        pipelining: bool = False,
+        **options: Any,
+    ) -> None:
         self.script = Script()
+        self.script.pipelining = pipelining
         self.port = 0
         self._implicit_tls = implicit_tls
         self._options = options
@@ -178,8 +197,9 @@ async def smtp_server(**options: Any) -> AsyncIterator[SmtpServer]:
 class SmtpWorld(MailWorld):
     """The contract's switches on the scripted server."""
 
-    def __init__(self, sender: EmailSender, server: SmtpServer) -> None:
+    def __init__(self, sender: EmailSender, server: SmtpServer, connections: int) -> None:
         self.sender = sender
+        self.connections = connections
         self.server = server
         self.secrets = (PASSWORD,)
         self._restart: asyncio.Task[None] | None = None

@@ -1,15 +1,14 @@
 """Held connections: reuse, replacement, limits, refusals on the way and broken lines."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import functools
 from pathlib import Path
 
 import pytest
 
 from dueport_ports import Misconfigured, Unavailable
 from dueport_ports.testing.email import sample_email
+from tests.plugins.email_smtp.raw_server import Peer, raw_server
 from tests.plugins.email_smtp.smtp_server import (
     PASSWORD,
     USERNAME,
@@ -18,34 +17,20 @@ from tests.plugins.email_smtp.smtp_server import (
     smtp_server,
 )
 
-Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+@pytest.fixture(params=[False, True], ids=["step by step", "in groups"], autouse=True)
+def _pipelining(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs against a server with and one without PIPELINING."""
+    server = functools.partial(smtp_server, pipelining=request.param)
+    monkeypatch.setattr(request.module, "smtp_server", server)
 
 
-@asynccontextmanager
-async def raw_server(conversation: Conversation) -> AsyncIterator[int]:
-    """A server that follows one conversation, whatever the standards say."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # The client may hang up, which some of these conversations provoke.
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await conversation(reader, writer)
-        writer.transport.abort()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-
-
-async def answer_until_data(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def answer_until_data(peer: Peer) -> None:
     """Greet and accept everything up to and including DATA."""
-    writer.write(b"220 odd server\r\n")
-    while command := await reader.readline():
-        if command.startswith(b"DATA"):
-            writer.write(b"354 go on\r\n")
-            return
-        writer.write(b"250 OK\r\n")
+    await peer.greet()
+    for reply in ("250 OK", "250 OK", "354 go on"):
+        await peer.group()
+        peer.say(reply)
 
 
 async def test_one_connection_serves_many_calls() -> None:
@@ -167,12 +152,8 @@ async def test_a_silent_server_after_the_final_dot_is_unknown() -> None:
 
 
 async def test_a_server_that_is_silent_before_the_message_leaves_it_for_later() -> None:
-    async def say_nothing_to_mail(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        writer.write(b"220 slow server\r\n")
-        await reader.readline()
-        writer.write(b"250 OK\r\n")
+    async def say_nothing_to_mail(peer: Peer) -> None:
+        await peer.greet()
         await asyncio.sleep(30)
 
     async with raw_server(say_nothing_to_mail) as port:
@@ -185,9 +166,9 @@ async def test_a_server_that_is_silent_before_the_message_leaves_it_for_later() 
 async def test_a_line_cut_within_a_long_message_is_not_unknown() -> None:
     """The final dot was never written, so the server cannot have taken the message."""
 
-    async def cut_in_the_middle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await answer_until_data(reader, writer)
-        await reader.readexactly(50_000)
+    async def cut_in_the_middle(peer: Peer) -> None:
+        await answer_until_data(peer)
+        await peer.reader.readexactly(50_000)
 
     async with raw_server(cut_in_the_middle) as port:
         sender = make_sender(port)
@@ -197,13 +178,10 @@ async def test_a_line_cut_within_a_long_message_is_not_unknown() -> None:
 
 
 async def test_a_refusal_within_the_message_is_heard() -> None:
-    async def refuse_in_the_middle(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        await answer_until_data(reader, writer)
-        await reader.readexactly(50_000)
-        writer.write(b"552 5.3.4 too big for us\r\n")
-        await writer.drain()
+    async def refuse_in_the_middle(peer: Peer) -> None:
+        await answer_until_data(peer)
+        await peer.reader.readexactly(50_000)
+        peer.say("552 5.3.4 too big for us")
         await asyncio.sleep(1)
 
     async with raw_server(refuse_in_the_middle) as port:
@@ -353,9 +331,8 @@ async def test_a_server_that_demands_a_sign_in_is_misconfigured(tmp_path: Path) 
 
 
 async def test_a_server_that_turns_us_away_at_the_door_is_unavailable() -> None:
-    async def turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"421 too many connections\r\n")
-        await writer.drain()
+    async def turn_away(peer: Peer) -> None:
+        peer.say("421 too many connections")
 
     async with raw_server(turn_away) as port:
         with pytest.raises(Unavailable, match="too many connections"):

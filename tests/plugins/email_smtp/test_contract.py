@@ -1,4 +1,4 @@
-"""The SMTP mailer keeps the mailer's contract, in the clear, with STARTTLS and with TLS."""
+"""The SMTP mailer keeps the mailer's contract: in the clear, with STARTTLS, with TLS, in groups."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +21,16 @@ class TestSmtpInTheClear(EmailSenderContract):
     async def world(self) -> AsyncIterator[MailWorld]:
         async with smtp_server() as server:
             sender = make_sender(server.port, connections=4)
-            yield SmtpWorld(sender, server)
+            yield SmtpWorld(sender, server, connections=4)
+            await sender.close()
+
+
+class TestSmtpWithPipelining(EmailSenderContract):
+    @pytest.fixture
+    async def world(self) -> AsyncIterator[MailWorld]:
+        async with smtp_server(pipelining=True) as server:
+            sender = make_sender(server.port, connections=4)
+            yield SmtpWorld(sender, server, connections=4)
             await sender.close()
 
 
@@ -33,7 +42,10 @@ class TestSmtpWithStartTlsAndSignIn(EmailSenderContract):
         authority = TestAuthority(tmp_path)
         monkeypatch.setenv("SMTP_PASSWORD", PASSWORD)
         async with smtp_server(
-            tls_context=authority.server_context(), require_starttls=True, auth_required=True
+            tls_context=authority.server_context(),
+            require_starttls=True,
+            auth_required=True,
+            pipelining=True,
         ) as server:
             sender = make_sender(
                 server.port,
@@ -44,7 +56,7 @@ class TestSmtpWithStartTlsAndSignIn(EmailSenderContract):
                 password={"env": "SMTP_PASSWORD"},
                 connections=2,
             )
-            yield SmtpWorld(sender, server)
+            yield SmtpWorld(sender, server, connections=2)
             await sender.close()
 
 
@@ -56,5 +68,5 @@ class TestSmtpOverTls(EmailSenderContract):
             sender = make_sender(
                 server.port, encryption="tls", ca_file=str(authority.ca_file), connections=3
             )
-            yield SmtpWorld(sender, server)
+            yield SmtpWorld(sender, server, connections=3)
             await sender.close()

@@ -118,6 +118,29 @@ def test_a_mostly_foreign_text_is_base64_and_a_mostly_english_one_stays_readable
     assert b"Payment received =E2=80=93 thank you" in english
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Dear customer,\n.\n\tthank you\n", b"7bit"),
+        ("x" * 900 + "\n", b"7bit"),
+        ("x" * 901 + "\n", b"quoted-printable"),
+        ("a blank at the end \nof a line\n", b"quoted-printable"),
+        ("a tab at the end\t\nof a line\n", b"quoted-printable"),
+        ("a bell\a\n", b"quoted-printable"),
+        ("Señora Peña, thank you for your order\n", b"quoted-printable"),
+    ],
+)
+def test_a_text_is_encoded_only_where_a_server_might_change_it(text: str, encoding: bytes) -> None:
+    content = written(sample_email(1, text=text, html=""))
+    assert b"Content-Transfer-Encoding: " + encoding + b"\r\n" in content
+    assert parse_received([], content).text == text
+
+
+def test_line_ends_of_any_system_become_those_of_mail() -> None:
+    content = written(sample_email(1, text="one\r\ntwo\nthree\rfour", html=""))
+    assert content.endswith(b"one\r\ntwo\r\nthree\r\nfour\r\n")
+
+
 def test_header_lines_are_folded_below_79_characters() -> None:
     subject = "Your statement of the eleventh of July is ready to be looked at and paid " * 4
     content = written(sample_email(1, subject=subject.strip(), to_name="Ü" * 100))

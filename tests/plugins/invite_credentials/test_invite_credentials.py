@@ -190,6 +190,29 @@ def test_a_generator_of_ones_own_may_be_used() -> None:
     assert delivery.prepare(sample_invite()) == Skipped(reason="not today", field="account_no")
 
 
+def test_a_reminder_carries_a_pair_of_its_own() -> None:
+    mail = render_invite(CredentialDelivery(CredentialSettings()), reminder=True)
+    assert mail.subject.startswith("Reminder: ")
+    assert re.search(r"\b[A-Z2-7]{16}\b", mail.text)
+    for part in (mail.text, Outline(mail.html).words):
+        assert "friendly reminder" in part
+
+
+def test_the_mail_is_written_in_the_customers_language() -> None:
+    mail = render_invite(CredentialDelivery(CredentialSettings()), language="es")
+    assert mail.subject == "Su acceso al portal de clientes de Hill Country Supply"
+    for part in (mail.text, Outline(mail.html).words):
+        assert "72 horas" in part
+        assert "Contraseña de un solo uso" in part
+
+
+def test_a_customer_who_cannot_answer_the_second_check_gets_no_credentials() -> None:
+    skipped = CredentialDelivery(CredentialSettings()).prepare(
+        sample_invite(account=with_contact(phone=""), second_check=UsernameSource.PHONE)
+    )
+    assert skipped == Skipped(reason="no phone number on file; add it in the ERP", field="phone")
+
+
 def test_the_plugin_registers_one_delivery_and_refuses_unknown_settings() -> None:
     registry = Registry()
     plugin.register(registry)

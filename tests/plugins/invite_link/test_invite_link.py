@@ -10,6 +10,7 @@ from dueport_ports import (
     InviteContent,
     InviteDelivery,
     Registry,
+    Skipped,
     UsernameSource,
     decode_settings,
 )
@@ -90,6 +91,57 @@ def test_one_day_is_written_in_the_singular() -> None:
     content = LinkDelivery(LinkSettings()).prepare(sample_invite(expires_in_days=1))
     assert isinstance(content, InviteContent)
     assert content.values["expires_in"] == "1 day"
+
+
+def test_a_reminder_says_that_it_is_one_and_leads_to_the_same_pages() -> None:
+    delivery = LinkDelivery(LinkSettings())
+    first, reminder = render_invite(delivery), render_invite(delivery, reminder=True)
+    assert reminder.subject == f"Reminder: {first.subject}"
+    for part in (reminder.text, Outline(reminder.html).words):
+        assert "friendly reminder" in part
+        assert "still open" in part
+    assert "reminder" not in (first.subject + first.text + first.html).lower()
+    assert Outline(reminder.html).links == Outline(first.html).links
+
+
+def test_the_mail_says_what_the_customer_will_be_asked_for() -> None:
+    delivery = LinkDelivery(LinkSettings())
+    for source, words in (
+        (
+            UsernameSource.SHIP_TO_ZIP,
+            "your ship-to ZIP code, as Hill Country Supply has it on file",
+        ),
+        (UsernameSource.PHONE, "your phone number, as"),
+        (UsernameSource.ACCOUNT_NO, "your account number, as"),
+    ):
+        mail = render_invite(delivery, second_check=source)
+        assert words in mail.text
+        assert words in Outline(mail.html).words
+    for part in (plain := render_invite(delivery)).text, plain.html:
+        assert "asked for" not in part
+
+
+def test_a_customer_who_cannot_answer_the_second_check_is_not_invited() -> None:
+    skipped = LinkDelivery(LinkSettings()).prepare(
+        sample_invite(
+            account=sample_account(ship_to_zip=""), second_check=UsernameSource.SHIP_TO_ZIP
+        )
+    )
+    assert skipped == Skipped(
+        reason="no ship-to ZIP code on file; add it in the ERP", field="ship_to_zip"
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "days", "words"),
+    [("es", 1, "1 día"), ("es", 7, "7 días"), ("es-MX", 30, "30 días"), ("fr", 7, "7 days")],
+)
+def test_the_time_limit_is_in_the_mails_language(language: str, days: int, words: str) -> None:
+    content = LinkDelivery(LinkSettings()).prepare(
+        sample_invite(expires_in_days=days, language=language)
+    )
+    assert isinstance(content, InviteContent)
+    assert content.values["expires_in"] == words
 
 
 def test_the_plugin_registers_one_delivery_and_refuses_unknown_settings() -> None:

@@ -2,22 +2,31 @@
 
 from typing import get_args
 
-import httpx
+import msgspec
 
-from dueport_apps.web.api.operator import InvitationChoice, StatusWord
+from dueport_apps.usecases.policies import Policies
+from dueport_apps.usecases.records import Selection
+from dueport_apps.web.api.examples import EXAMPLES
+from dueport_apps.web.api.invitations import StateChoice
+from dueport_apps.web.api.invite_orders import order_of
+from dueport_apps.web.api.invite_shapes import (
+    AccessBody,
+    AddressBody,
+    InvitationChoice,
+    InviteBody,
+    MailTestBody,
+    NudgeBody,
+    PreviewOrderBody,
+    ResendBody,
+)
+from dueport_apps.web.api.openapi import schema
+from dueport_apps.web.api.operator import StatusWord
 from dueport_apps.web.app import create_litestar
 from dueport_apps.web.payment_status import STATUS_CHOICES
 from dueport_core.invitations import InvitationState
-from tests.web.api.programs import Program
+from tests.web.api.programs import Program, problem
 from tests.web.portal import PortalApp
 from tests.world import PROCESSOR, World
-
-
-def problem(response: httpx.Response) -> str:
-    """Return the stable name of a refusal."""
-    assert response.headers["content-type"] == "application/problem+json", response.text
-    kind: str = response.json()["type"]
-    return kind.removeprefix("urn:dueport:problem:")
 
 
 async def settlement_of(world: World) -> str:
@@ -32,7 +41,9 @@ async def settlement_of(world: World) -> str:
 
 def test_the_words_of_the_api_are_those_of_the_pages() -> None:
     assert set(get_args(StatusWord)) == set(STATUS_CHOICES)
-    assert set(get_args(InvitationChoice)) == {"", "none", *InvitationState}
+    badges = set(InvitationState) - {InvitationState.REVOKED}
+    assert set(get_args(InvitationChoice)) == {"", "none", *badges}
+    assert set(get_args(StateChoice)) == {"", *InvitationState}
 
 
 async def test_without_a_key_there_is_nothing(app: PortalApp) -> None:
@@ -171,11 +182,11 @@ async def test_the_audit_log_is_paged_and_names_the_key(program: Program) -> Non
     await program.post("invitations", {"account_no": "1001"}, "key-00000005")
     page = (await program.get("audit?limit=1")).json()
     following = (await program.get(f"audit?limit=1&after={page['next']}")).json()
-    assert page["items"][0]["action"] == "invitation.sent"
+    assert page["items"][0]["action"] == "campaign.invite"
     assert page["items"][0]["actor_kind"] == "api_key"
     assert following["items"][0]["number"] == page["items"][0]["number"] - 1
     about = (await program.get("audit?subject=account:1001")).json()["items"]
-    assert [one["action"] for one in about] == ["invitation.sent"]
+    assert [one["action"] for one in about] == ["campaign.invite"]
 
 
 async def test_plugins_say_why_they_are_off(viewer: Program) -> None:
@@ -214,4 +225,30 @@ async def test_the_description_is_open_and_complete(app: PortalApp, world: World
         for operation in operations.values():
             assert operation["description"], path
             assert "application/problem+json" in operation["responses"]["default"]["content"]
-    assert described["components"]["schemas"]["InviteBody"]["additionalProperties"] is False
+    schemas = described["components"]["schemas"]
+    assert schemas["InviteBody"]["additionalProperties"] is False
+    assert schemas["MailTestBody"]["additionalProperties"] is False
+    assert "urn:dueport:problem:conflict" in schemas["Problem"]["properties"]["type"]["enum"]
+
+
+def test_the_examples_of_the_description_are_bodies_that_are_taken() -> None:
+    bodies: dict[str, type] = {
+        "invitations/rehearsal": InviteBody,
+        "invitations": InviteBody,
+        "invitations/preview": PreviewOrderBody,
+        "invitations/test": MailTestBody,
+        "invitations/nudge": NudgeBody,
+        "invitations/{invitation_id}/resend": ResendBody,
+        "accounts/{account_no}/access/disable": AccessBody,
+        "accounts/{account_no}/access/restore": AccessBody,
+        "bounces/clear": AddressBody,
+    }
+    paths = schema()["paths"]
+    assert set(EXAMPLES) == set(bodies)
+    for path, examples in EXAMPLES.items():
+        for example in examples.values():
+            body: object = msgspec.convert(example, bodies[path])
+            if isinstance(body, InviteBody):
+                assert order_of(body, Policies()).selection != Selection()
+        shown = paths[f"/api/v1/{path}"]["post"]["requestBody"]["content"]["application/json"]
+        assert set(shown["examples"]) == set(examples)

@@ -1,16 +1,24 @@
 """A dealer with customers, and the portal in front of it."""
 
+import asyncio
 import datetime
+import shutil
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import uvicorn
+from playwright.async_api import Browser as RealBrowser
+from playwright.async_api import async_playwright
 
 from dueport_core.accounts import Job
 from dueport_core.statements import Statement
 from tests.databases import TestDatabases
 from tests.web.portal import Browser, PortalApp, portal
 from tests.world import START, World, account, item, open_world
+
+CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
 
 
 @pytest.fixture
@@ -62,3 +70,31 @@ async def max_mueller(app: PortalApp) -> AsyncIterator[Browser]:
     browser = await app.customer("1002", "pay@mueller.example")
     yield browser
     await browser.close()
+
+
+@pytest.fixture(scope="module")
+async def chromium() -> AsyncIterator[RealBrowser]:
+    """A real browser without a window."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no chromium is installed")
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=found, args=CHROMIUM_OPTIONS)
+        yield running
+        await running.close()
+
+
+@pytest.fixture
+async def address(world: World) -> AsyncIterator[str]:
+    """Serve the portal on a free port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(
+            uvicorn.Config(portal(world).app, log_level="warning", lifespan="on")
+        )
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
+            await asyncio.sleep(0.02)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await running

@@ -1,34 +1,16 @@
 """The customer's way from signing in to a receipt, in a real browser and on a phone's screen."""
 
-import asyncio
-import shutil
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.databases import TestDatabases
 from tests.web.customer.form_processor import VENDOR_SCRIPT, VENDOR_URL, FormProcessor, use_forms
-from tests.web.portal import portal
 from tests.world import PASSWORD, World, account, item, open_world
 
-CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
-
 pytestmark = pytest.mark.journey
-
-
-@pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.skip("no chromium is installed")
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=found, args=CHROMIUM_OPTIONS)
-        yield running
-        await running.close()
 
 
 @pytest.fixture
@@ -45,22 +27,6 @@ async def world(test_databases: TestDatabases, tmp_path: Path) -> AsyncIterator[
         await world.sync()
         await world.customer("1001")
         yield world
-
-
-@pytest.fixture
-async def address(world: World) -> AsyncIterator[str]:
-    """Serve the portal on a free port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(
-            uvicorn.Config(portal(world).app, log_level="warning", lifespan="on")
-        )
-        running = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
-            await asyncio.sleep(0.02)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        await running
 
 
 async def vendor(route: Route) -> None:

@@ -30,9 +30,13 @@ async def opened(app: PortalApp, token: str) -> Browser:
 
 async def state_of(world: World) -> InvitationState:
     async with world.container.uow()() as uow:
-        latest = await uow.invitations.latest("1001")
-    assert latest is not None
-    return latest.state
+        rows = await uow.invitations.of_account("1001")
+    return rows[0].invitation.state
+
+
+async def events_of(world: World) -> list[str]:
+    async with world.container.uow()() as uow:
+        return [event.kind for event in await uow.invitations.events("1001")]
 
 
 async def test_the_link_in_the_mail_leads_to_a_login(
@@ -107,13 +111,16 @@ async def test_account_and_mail_cannot_be_chosen(app: PortalApp, world: World, t
     assert await state_of(world) is InvitationState.PENDING
 
 
-async def test_a_used_link_explains_itself(app: PortalApp, token: str) -> None:
+async def test_a_used_link_says_that_it_works_once_and_offers_to_sign_in(
+    app: PortalApp, token: str
+) -> None:
     browser = await opened(app, token)
     await browser.submit("/register", FILLED)
     other = app.browser()
     response = await other.open(f"/register/{token}")
     assert response.status_code == 410
-    assert "already used" in other.text
+    assert "You have registered already" in other.text
+    assert 'href="/sign-in"' in other.page
     assert 'href="/contact"' in other.page
 
 
@@ -127,12 +134,48 @@ async def test_an_expired_link_explains_itself(app: PortalApp, world: World, tok
     assert (await browser.post("/register", FILLED)).status_code in (403, 410)
 
 
-@pytest.mark.parametrize("token", ["never-issued", "x" * 5000])
-async def test_an_unknown_link_explains_itself(app: PortalApp, token: str) -> None:
+async def test_an_unknown_link_explains_itself(app: PortalApp) -> None:
     browser = app.browser()
-    response = await browser.open(f"/register/{token}")
+    response = await browser.open("/register/never-issued")
+    assert response.status_code == 410
+    assert "A part of the address is missing" in browser.text
+    assert 'href="/contact"' in browser.page
+
+
+async def test_an_endless_link_is_no_link(app: PortalApp) -> None:
+    browser = app.browser()
+    response = await browser.open(f"/register/{'x' * 5000}")
     assert response.status_code == 404
     assert 'href="/contact"' in browser.page
+
+
+@pytest.mark.parametrize("path", ["/register/sample", "/invitation/sample/decline"])
+async def test_the_link_of_a_preview_says_that_it_is_a_sample(app: PortalApp, path: str) -> None:
+    browser = app.browser()
+    assert (await browser.open(path)).status_code == 200
+    assert "This is a sample invitation" in browser.text
+    assert "Nothing to register here" in browser.text
+
+
+async def test_the_language_of_the_invitation_becomes_the_customers(
+    app: PortalApp, world: World
+) -> None:
+    browser = await opened(app, await world.invite("1001", language="es"))
+    await browser.submit("/register", FILLED)
+    async with world.container.uow()() as uow:
+        user = await uow.users.by_login("ap@harbor.example")
+        assert user is not None
+        links = await uow.users.links(user.user_id)
+    assert user.language == "es"
+    assert [link.terms_version for link in links] == ["1"]
+
+
+async def test_the_first_look_is_noted_once(app: PortalApp, world: World, token: str) -> None:
+    await app.browser().get(f"/invitation/{token}/decline")
+    assert await events_of(world) == ["invited"], "the page that declines is no look at registering"
+    for _ in range(3):
+        await opened(app, token)
+    assert await events_of(world) == ["invited", "opened"]
 
 
 async def test_a_changed_cookie_is_worth_nothing(app: PortalApp, token: str) -> None:
@@ -156,19 +199,6 @@ async def test_the_cookie_is_good_for_half_an_hour(
     assert (await browser.open(f"/register/{token}")).status_code == 200
 
 
-async def test_somebody_who_has_a_login_keeps_its_password(
-    app: PortalApp, world: World, token: str
-) -> None:
-    await world.customer("1002", "ap@harbor.example")
-    browser = await opened(app, token)
-    assert "already signs in here" in browser.text
-    await browser.get("/sign-in")
-    await browser.post("/register", {**FILLED, "password": "b" * 20, "password_again": "b" * 20})
-    assert "already signs in here" in browser.text
-    assert await state_of(world) is InvitationState.PENDING
-    await app.signed_in("ap@harbor.example", PASSWORD)
-
-
 async def test_an_invitation_is_declined_after_asking(
     app: PortalApp, world: World, token: str
 ) -> None:
@@ -181,7 +211,8 @@ async def test_an_invitation_is_declined_after_asking(
     assert await state_of(world) is InvitationState.DECLINED
     late = app.browser()
     assert (await late.open(f"/register/{token}")).status_code == 410
-    assert "was declined" in late.text
+    assert "declined or withdrawn" in late.text
+    assert await events_of(world) == ["invited", "declined"]
 
 
 async def test_declining_needs_the_forms_token(app: PortalApp, world: World, token: str) -> None:
@@ -195,3 +226,73 @@ async def test_a_decline_link_can_still_register(app: PortalApp, token: str) -> 
     browser = app.browser()
     await browser.get(f"/invitation/{token}/decline")
     assert (await browser.get("/register")).status_code == 200
+
+
+async def test_a_mail_program_declines_with_one_click(
+    app: PortalApp, world: World, token: str
+) -> None:
+    browser = app.browser()
+    response = await browser.client.post(
+        f"/invitation/{token}/unsubscribe",
+        data={"List-Unsubscribe": "One-Click"},
+        headers={"origin": "https://mail.example", "sec-fetch-site": "cross-site"},
+    )
+    assert response.status_code == 200
+    assert "set-cookie" not in response.headers
+    assert await state_of(world) is InvitationState.DECLINED
+    again = await browser.client.post(
+        f"/invitation/{token}/unsubscribe", data={"List-Unsubscribe": "One-Click"}
+    )
+    assert again.status_code == 200, "a provider that repeats itself is told that all is well"
+
+
+async def test_the_one_click_needs_its_words_and_a_person_is_asked_first(
+    app: PortalApp, world: World, token: str
+) -> None:
+    browser = app.browser()
+    for data in ({}, {"List-Unsubscribe": "no"}):
+        response = await browser.client.post(f"/invitation/{token}/unsubscribe", data=data)
+        assert response.status_code == 422
+    response = await browser.get(f"/invitation/{token}/unsubscribe")
+    assert response.headers["location"] == f"/invitation/{token}/decline"
+    assert await state_of(world) is InvitationState.PENDING
+
+
+async def test_an_expired_link_can_be_asked_for_again_once_a_day(
+    app: PortalApp, world: World, token: str
+) -> None:
+    world.clock.advance(datetime.timedelta(days=8))
+    await world.container.expire_invitations()()
+    told = []
+    for _ in range(3):
+        browser = await opened(app, token)
+        response = await browser.submit("/register/ask")
+        assert response.url.path == "/register/asked"
+        told.append(browser.text)
+    await world.run_jobs()
+    assert len(set(told)) == 1
+    asked = world.mail.to("ar@cedaryard.example")
+    assert len(asked) == 1
+    assert "Harbor Builders, LLC" in asked[0].text
+    assert "/operator/customers/1001" in asked[0].text
+    assert (await events_of(world)).count("asked_again") == 1
+    async with world.container.uow()() as uow:
+        row = (await uow.invitations.of_account("1001"))[0].invitation
+    assert row.asked_at == world.clock.now()
+    assert row.state is InvitationState.EXPIRED
+    world.clock.advance(datetime.timedelta(days=1))
+    await (await opened(app, token)).submit("/register/ask")
+    await world.run_jobs()
+    assert len(world.mail.to("ar@cedaryard.example")) == 2
+
+
+async def test_asking_again_without_an_expired_invitation_does_nothing(
+    app: PortalApp, world: World, token: str
+) -> None:
+    live = await opened(app, token)
+    await live.submit("/register/ask")
+    nobody = app.browser()
+    await nobody.get("/sign-in")
+    assert (await nobody.submit("/register/ask")).url.path == "/register/asked"
+    await world.run_jobs()
+    assert world.mail.to("ar@cedaryard.example") == []

@@ -8,9 +8,12 @@ import pytest
 from dueport_apps.usecases.records import OperatorRole
 from dueport_core.open_items import OpenItemKind
 from tests.databases import TestDatabases
+from tests.web.operator.browsing import browser, site
 from tests.web.operator.desk import Desk, sign_in
 from tests.web.portal import PortalApp, portal
 from tests.world import World, account, item, open_world
+
+__all__ = ["browser", "site"]
 
 
 @pytest.fixture

@@ -30,6 +30,23 @@ class Desk:
         response = await self.browser.post("/operator/confirm", {"code": self.code()})
         assert response.status_code == 303, self.browser.text
 
+    async def draft(self, *account_nos: str, **fields: str) -> str:
+        """Tick customers and press Invite; return the address of the campaign's pages."""
+        await self.browser.get("/operator/customers")
+        response = await self.browser.post(
+            "/operator/campaigns", {"action": "invite", "account_no": list(account_nos), **fields}
+        )
+        location: str = response.headers["location"]
+        assert location.endswith("/edit"), location
+        await self.browser.get(location)
+        return location.removesuffix("/edit")
+
+    async def send(self, campaign: str) -> None:
+        """Press Send as the dialog stands, and look at the campaign."""
+        response = await self.browser.post(f"{campaign}/start")
+        assert response.headers["location"] == campaign, self.browser.text
+        await self.browser.get(campaign)
+
 
 async def sign_in(
     app: PortalApp,

@@ -65,7 +65,7 @@ async def test_what_cannot_be_mailed_is_flagged_with_where_to_fix_it(admin: Desk
     assert page.text.count("E-mail: fix in ERP") == 2
     detail = await admin.browser.get("/operator/customers/1004")
     assert "malformed e-mail address" in detail.text
-    assert ">Invite<" not in detail.text
+    assert "Invite at another address" in detail.text
 
 
 async def test_sixty_customers_come_in_pages_without_gap_or_repeat(
@@ -78,7 +78,7 @@ async def test_sixty_customers_come_in_pages_without_gap_or_repeat(
         )
     await world.sync()
     first = (await admin.browser.get("/operator/customers?sort=name")).text
-    more = re.search(r'hx-get="([^"]+)"', first)
+    more = re.search(r'hx-get="([^"]+part=rows)"', first)
     following = re.search(r'rel="next"', first)
     assert more is not None
     assert following is not None
@@ -104,17 +104,24 @@ async def test_strange_filters_are_ignored(admin: Desk) -> None:
     assert len(order(response.text)) == 4
 
 
-async def test_invite_sends_one_mail_and_shows_its_way(admin: Desk, world: World) -> None:
+async def test_invite_opens_the_dialog_sends_one_mail_and_shows_its_way(
+    admin: Desk, world: World
+) -> None:
     await admin.browser.get("/operator/customers/1001")
+    opened = await admin.browser.post("/operator/customers/1001/invite")
+    campaign = opened.headers["location"].removesuffix("/edit")
+    await admin.browser.get(f"{campaign}/edit")
+    assert "Invite Harbor Builders, LLC" in admin.browser.text
     assert "ap@harbor.example" in admin.browser.text
-    await admin.browser.submit("/operator/customers/1001/invite")
+    await world.run_jobs()
+    assert world.mail.sent == []
 
-    assert admin.browser.notices == ["The invitation to ap@harbor.example is on its way."]
-    assert "E-mail Queued" in admin.browser.text
+    await admin.send(campaign)
+    assert "Queued 1" in admin.browser.text
     await world.run_jobs()
     await admin.browser.get("/operator/customers/1001")
     assert len(world.mail.to("ap@harbor.example")) == 1
-    assert "E-mail Sent" in admin.browser.text
+    assert "Last mail Sent" in admin.browser.text
     assert "Invited by Olivia Operator" in admin.browser.text
     assert "Pending" in (await admin.browser.get("/operator/customers")).text
 
@@ -122,14 +129,14 @@ async def test_invite_sends_one_mail_and_shows_its_way(admin: Desk, world: World
 async def test_inviting_twice_is_refused_with_the_state_and_sends_nothing(
     admin: Desk, world: World
 ) -> None:
-    await admin.browser.get("/operator/customers/1001")
-    token = admin.browser.token
-    await admin.browser.submit("/operator/customers/1001/invite")
-    await admin.browser.post("/operator/customers/1001/invite", token=token)
-    await admin.browser.get("/operator/customers/1001")
+    await admin.send(await admin.draft("1001"))
+    again = await admin.draft("1001")
+    assert "is pending and waits for the customer" in admin.browser.text
+    assert "Already invited or registered 1" in admin.browser.text
 
-    assert "was already invited" in admin.browser.notices[0]
-    assert "pending" in admin.browser.notices[0]
+    refused = await admin.browser.post(f"{again}/start")
+    assert refused.status_code == 409
+    assert "is pending and waits for the customer. Nothing was sent." in admin.browser.notices[0]
     await world.run_jobs()
     assert len(world.mail.to("ap@harbor.example")) == 1
 
@@ -143,9 +150,8 @@ async def test_has_login_and_the_badge_follow_the_registration(admin: Desk, worl
     assert "Accepted" in admin.browser.text
     assert "ap@harbor.example since" in admin.browser.text
     async with world.container.uow()() as uow:
-        latest = await uow.invitations.latest("1001")
-    assert latest is not None
-    assert latest.state is InvitationState.ACCEPTED
+        (row,) = await uow.invitations.of_account("1001")
+    assert row.invitation.state is InvitationState.ACCEPTED
 
 
 async def test_the_tabs_agree_with_the_erp(admin: Desk, world: World) -> None:
@@ -189,3 +195,51 @@ async def test_before_the_first_sync_the_page_says_what_to_do(app: PortalApp, wo
     desk = await sign_in(app, OperatorRole.AR, "omar@cedaryard.example")
     response = await desk.browser.get("/operator/customers?q=nobody-is-called-so")
     assert "No customer matches" in response.text
+
+
+async def test_the_badge_filter_offers_exactly_the_five_and_not_invited_sorts_by_balance(
+    admin: Desk, world: World
+) -> None:
+    await world.invite("1002")
+    page = (await admin.browser.get("/operator/customers")).text
+    choices = re.findall(r'<option value="(\w*)"', page)
+    assert choices == ["", "none", "pending", "accepted", "declined", "expired"]
+    page = (
+        await admin.browser.get("/operator/customers?invitation=none&sort=outstanding&dir=desc")
+    ).text
+    assert order(page) == ["1001", "1003", "1004"]
+    page = (await admin.browser.get("/operator/customers?invitation=none&sort=priority")).text
+    assert order(page)[0] == "1001"
+
+
+async def test_whom_no_mail_can_reach_is_listed_by_its_own_filter(
+    admin: Desk, world: World
+) -> None:
+    await world.invite("1002")
+    async with world.container.uow()() as uow:
+        await uow.bounces.mark("pay@mueller.example", world.clock.now(), "5.1.1 unknown")
+        await uow.commit()
+    page = (await admin.browser.get("/operator/customers?email_problem=1&sort=account_no")).text
+    assert sorted(order(page)) == ["1002", "1003", "1004"]
+    assert "E-mail came back: fix in ERP" in page
+    assert (
+        "mail to pay@mueller.example came back"
+        in (await admin.browser.get("/operator/customers/1002")).text
+    )
+
+
+async def test_a_revoked_invitation_shows_no_badge(admin: Desk, world: World) -> None:
+    await world.invite("1001")
+    async with world.container.uow()() as uow:
+        (row,) = await uow.invitations.of_account("1001")
+    await world.container.revoke_invitation()(row.invitation.invitation_id, world.staff)
+    page = (await admin.browser.get("/operator/customers?invitation=none&q=1001")).text
+    assert order(page) == ["1001"]
+    assert "Revoked" not in page
+
+
+async def test_a_read_only_operator_sees_no_boxes(reader: Desk) -> None:
+    page = (await reader.browser.get("/operator/customers")).text
+    assert 'name="account_no"' not in page
+    assert "Invite all" not in page
+    assert (await reader.browser.post("/operator/campaigns")).status_code == 403

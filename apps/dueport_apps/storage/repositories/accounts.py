@@ -4,24 +4,18 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    and_,
-    bindparam,
-    exists,
-    func,
-    or_,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dueport_apps.storage import cursors
-from dueport_apps.storage.rows import Rows, search_key
+from dueport_apps.storage.repositories.account_lists import (
+    bounced,
+    has_login,
+    matches,
+    undecided_state,
+)
+from dueport_apps.storage.rows import Rows, any_of
 from dueport_apps.storage.tables.mirror import account, account_figures, job
-from dueport_apps.storage.tables.people import account_link, invitation, portal_user
 from dueport_apps.usecases.records import (
     AccountFigures,
     AccountFilter,
@@ -29,8 +23,9 @@ from dueport_apps.usecases.records import (
     AccountSort,
     Totals,
 )
-from dueport_core.accounts import Account, AccountStatus, Job
+from dueport_core.accounts import Account, Job
 from dueport_core.errors import NotFound
+from dueport_core.invitations import InvitationState
 
 _ACCOUNTS = Rows(account, Account)
 _JOBS = Rows(job, Job)
@@ -56,24 +51,6 @@ _ORDERS: dict[AccountSort, tuple[ColumnElement[Any], ...]] = {
     "weighted_days": (_figures.weighted_days_tenths, _figures.account_no),
 }
 
-_latest_invitation = (
-    select(invitation.c.state)
-    .where(invitation.c.account_no == account.c.account_no)
-    .order_by(invitation.c.number.desc())
-    .limit(1)
-    .correlate(account)
-    .lateral("latest_invitation")
-)
-_has_login = (
-    exists()
-    .where(
-        account_link.c.account_no == account.c.account_no,
-        portal_user.c.user_id == account_link.c.user_id,
-        portal_user.c.active,
-    )
-    .correlate(account)
-)
-
 
 class SqlAccounts:
     """Accounts by number, and pages of the dashboard."""
@@ -92,6 +69,13 @@ class SqlAccounts:
         """Return an account, also one that has gone from the ERP; None for an unknown number."""
         row = (await self._connection.execute(_BY_NUMBER, {"account_no": account_no})).one_or_none()
         return None if row is None else _ACCOUNTS.build(row)
+
+    async def many(self, account_nos: Sequence[str]) -> dict[str, Account]:
+        """Return those of these accounts that exist, by number."""
+        rows = await self._connection.execute(
+            _ACCOUNTS.select().where(account.c.account_no == any_of(account_nos))
+        )
+        return {found.account_no: found for found in map(_ACCOUNTS.build, rows)}
 
     async def jobs(self, account_no: str) -> list[Job]:
         """Return the account's jobs by number."""
@@ -121,7 +105,7 @@ class SqlAccounts:
         order = f"accounts:{sort}:{'desc' if descending else 'asc'}"
         columns = _ORDERS[sort]
         query = cursors.keyset(
-            _dashboard(*columns).where(_matches(filter)),
+            _dashboard(*columns).where(matches(filter)),
             order=order,
             columns=columns,
             descending=descending,
@@ -152,9 +136,20 @@ class SqlAccounts:
                 func.count(),
                 *(func.coalesce(func.sum(_figures[name]), 0) for name in names),
             )
-        ).where(_matches(filter))
+        ).where(matches(filter))
         accounts, *sums = (await self._connection.execute(query)).one()
         return Totals(accounts=accounts, **{n: int(s) for n, s in zip(names, sums, strict=True)})
+
+    async def with_email(self, email: str) -> list[Account]:
+        """Return the accounts that have this address for any contact."""
+        holds = text(
+            "EXISTS (SELECT FROM jsonb_array_elements(account.contacts) AS contact"
+            r" WHERE lower(btrim(contact ->> 'email', E' \t')) = :email)"
+        ).bindparams(email=email.strip().lower())
+        rows = await self._connection.execute(
+            _ACCOUNTS.select().where(~account.c.gone, holds).order_by(account.c.account_no)
+        )
+        return [_ACCOUNTS.build(row) for row in rows]
 
     async def numbers_after(self, account_no: str, limit: int) -> list[str]:
         """Return the next account numbers in order; the empty text starts at the first."""
@@ -218,9 +213,7 @@ class SqlAccounts:
 
 def _joined(query: Select[Any]) -> Select[Any]:
     return query.select_from(
-        account.join(account_figures, _figures.account_no == account.c.account_no).outerjoin(
-            _latest_invitation, true()
-        )
+        account.join(account_figures, _figures.account_no == account.c.account_no)
     )
 
 
@@ -233,8 +226,9 @@ def _dashboard(*order: ColumnElement[Any]) -> Select[Any]:
             account.c.status,
             account.c.email,
             account.c.email_problem,
-            _latest_invitation.c.state,
-            _has_login,
+            has_login,
+            undecided_state,
+            bounced,
             *_FIGURES.columns,
             # Once more at the end, labelled: the key of the row for the next page's cursor.
             *(column.label(f"key_{place}") for place, column in enumerate(order)),
@@ -242,29 +236,9 @@ def _dashboard(*order: ColumnElement[Any]) -> Select[Any]:
     )
 
 
-def _matches(filter: AccountFilter) -> ColumnElement[bool]:
-    wanted: list[ColumnElement[bool]] = [~account.c.gone]
-    if text := filter.text.strip():
-        wanted.append(
-            or_(
-                account.c.search_name.contains(search_key(text), autoescape=True),
-                account.c.account_no.istartswith(text, autoescape=True),
-            )
-        )
-    if filter.active_only:
-        wanted.append(account.c.status == AccountStatus.ACTIVE)
-    if filter.past_due_only:
-        wanted.append(_figures.past_due_cents > 0)
-    if filter.invitation == "none":
-        wanted.append(_latest_invitation.c.state.is_(None))
-    elif filter.invitation:
-        wanted.append(_latest_invitation.c.state == filter.invitation)
-    return and_(*wanted)
-
-
 def _row(row: Any) -> AccountRow:
-    account_no, name, kind, status, email, email_problem, state, has_login = row[:8]
-    figures = _FIGURES.build(row, 8)
+    account_no, name, kind, status, email, email_problem, signs_in, undecided, returned = row[:9]
+    figures = _FIGURES.build(row, 9)
     return AccountRow(
         account_no=account_no,
         name=name,
@@ -273,8 +247,9 @@ def _row(row: Any) -> AccountRow:
         email=email,
         email_problem=email_problem,
         figures=figures if figures.computed_on is not None else None,
-        invitation=state,
-        has_login=has_login,
+        invitation=InvitationState.ACCEPTED if signs_in else undecided,
+        has_login=signs_in,
+        bounced=returned,
     )
 
 

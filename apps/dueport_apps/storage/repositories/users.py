@@ -1,14 +1,16 @@
 """Portal users and which accounts they may see."""
 
+import datetime
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dueport_apps.storage.rows import Rows, insert_new, insert_once, login_key
-from dueport_apps.storage.tables.people import account_link, invitation, login_name, portal_user
-from dueport_apps.usecases.records import AccountLink, PortalUser
+from dueport_apps.storage.rows import Rows, any_of, insert_new, login_key
+from dueport_apps.storage.tables.inviting import invitation
+from dueport_apps.storage.tables.people import account_link, login_name, portal_user
+from dueport_apps.usecases.records import AccountLink, Login, PortalUser
 from dueport_core.errors import Conflict, NotFound
 from dueport_core.invitations import InvitationState
 
@@ -17,7 +19,7 @@ _LINKS = Rows(account_link, AccountLink)
 
 _LINKS_OF_USER = (
     _LINKS.select()
-    .where(account_link.c.user_id == bindparam("user_id"))
+    .where(account_link.c.user_id == bindparam("user_id"), account_link.c.disabled_at.is_(None))
     .order_by(account_link.c.account_no)
 )
 
@@ -72,20 +74,60 @@ class SqlUsers:
         await self._name(user)
 
     async def link(self, link: AccountLink) -> None:
-        """Link user and account; linking again keeps the first."""
-        await insert_once(self._connection, account_link, _LINKS.values(link))
+        """Link user and account; linking again keeps the first link and switches it on."""
+        await self._connection.execute(
+            insert(account_link)
+            .values(_LINKS.values(link))
+            .on_conflict_do_update(
+                index_elements=["user_id", "account_no"],
+                set_={"disabled_at": None},
+                where=account_link.c.disabled_at.is_not(None),
+            )
+        )
 
     async def links(self, user_id: str) -> list[AccountLink]:
-        """Return the user's accounts by number."""
+        """Return the user's accounts by number, without those that are switched off."""
         rows = await self._connection.execute(_LINKS_OF_USER, {"user_id": user_id})
         return [_LINKS.build(row) for row in rows]
 
+    async def logins(self, account_no: str) -> list[Login]:
+        """Return everybody who was ever linked to the account, in the order of the links."""
+        rows = await self._connection.execute(
+            _USERS.select()
+            .add_columns(*_LINKS.columns)
+            .join(account_link, account_link.c.user_id == portal_user.c.user_id)
+            .where(account_link.c.account_no == account_no)
+            .order_by(account_link.c.linked_at, account_link.c.user_id)
+        )
+        linked_at = len(_USERS.names)
+        return [Login(user=_USERS.build(row), link=_LINKS.build(row, linked_at)) for row in rows]
+
+    async def set_disabled(
+        self, user_id: str, account_no: str, at: datetime.datetime | None
+    ) -> bool:
+        """Switch a link off, or on again with None; False where nothing changed."""
+        is_on = account_link.c.disabled_at.is_(None)
+        result = await self._connection.execute(
+            update(account_link)
+            .where(
+                account_link.c.user_id == user_id,
+                account_link.c.account_no == account_no,
+                is_on if at is not None else ~is_on,
+            )
+            .values(disabled_at=at)
+        )
+        return result.rowcount == 1
+
     async def of_account(self, account_no: str) -> list[PortalUser]:
-        """Return the account's users, in the order in which they registered."""
+        """Return who can sign in for the account, in the order in which they registered."""
         rows = await self._connection.execute(
             _USERS.select()
             .join(account_link, account_link.c.user_id == portal_user.c.user_id)
-            .where(account_link.c.account_no == account_no)
+            .where(
+                account_link.c.account_no == account_no,
+                account_link.c.disabled_at.is_(None),
+                portal_user.c.active,
+            )
             .order_by(portal_user.c.created_at, portal_user.c.user_id)
         )
         return [_USERS.build(row) for row in rows]
@@ -98,10 +140,10 @@ class SqlUsers:
         keys = [key for key in by_key if key]
         taken = await self._connection.scalars(
             select(login_name.c.name)
-            .where(login_name.c.name.in_(keys))
+            .where(login_name.c.name == any_of(keys))
             .union(
                 select(invitation.c.credential_login).where(
-                    invitation.c.credential_login.in_(keys),
+                    invitation.c.credential_login == any_of(keys),
                     invitation.c.state == InvitationState.PENDING,
                 )
             )

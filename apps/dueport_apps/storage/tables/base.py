@@ -55,7 +55,7 @@ def structured(name: str, kind: Any, **options: Any) -> Column[Any]:
     return Column(name, Structured(kind), nullable=False, **options)
 
 
-def choice(name: str, kind: Any, **options: Any) -> Column[Any]:
+def choice(name: str, kind: Any, *, nullable: bool = False, **options: Any) -> Column[Any]:
     """One of an enumeration's values, or of a Literal's; a CHECK refuses everything else."""
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         values = Enum(
@@ -70,4 +70,4 @@ def choice(name: str, kind: Any, **options: Any) -> Column[Any]:
         values = Enum(
             *get_args(kind), native_enum=False, create_constraint=True, name=name, length=40
         )
-    return Column(name, values, nullable=False, **options)
+    return Column(name, values, nullable=nullable, **options)

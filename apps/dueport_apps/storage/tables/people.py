@@ -1,4 +1,4 @@
-"""Who may come in: portal users, operators, invitations, tokens, keys and sessions."""
+"""Who may come in: portal users, operators, tokens, keys and sessions."""
 
 from typing import Any, Literal
 
@@ -24,8 +24,7 @@ from dueport_apps.storage.tables.base import (
     structured,
     words,
 )
-from dueport_apps.usecases.records import OperatorRole, Permission
-from dueport_core.invitations import InvitationState
+from dueport_apps.usecases.records import Language, OperatorRole, Permission
 
 portal_user = Table(
     "portal_user",
@@ -35,6 +34,7 @@ portal_user = Table(
     words("username"),
     words("name"),
     words("password_hash"),
+    choice("language", Language),
     flag("active"),
     instant("created_at"),
 )
@@ -56,43 +56,8 @@ account_link = Table(
     choice("role", Literal["see", "pay", "admin"]),
     words("terms_version"),
     instant("linked_at"),
+    instant("disabled_at", nullable=True),
     Index("ix_account_link_account_no", "account_no"),
-)
-
-invitation = Table(
-    "invitation",
-    metadata,
-    Column("number", BigInteger, Identity(always=True), primary_key=True),
-    Column("invitation_id", Text, nullable=False, unique=True),
-    Column("account_no", ForeignKey("account.account_no"), nullable=False),
-    words("email"),
-    words("delivery"),
-    choice("state", InvitationState),
-    Column("token_hash", LargeBinary, nullable=False, unique=True),
-    instant("created_at"),
-    instant("expires_at"),
-    words("created_by"),
-    instant("opened_at", nullable=True),
-    instant("decided_at", nullable=True),
-    words("credential_username"),
-    words("credential_hash"),
-    # The username without case, as it is looked up.
-    words("credential_login"),
-    # At most one invitation of an account is alive.
-    Index(
-        "uq_invitation_alive",
-        "account_no",
-        unique=True,
-        postgresql_where=text("state IN ('pending', 'accepted')"),
-    ),
-    Index(
-        "uq_invitation_credential_login",
-        "credential_login",
-        unique=True,
-        postgresql_where=text("state = 'pending' AND credential_login <> ''"),
-    ),
-    Index("ix_invitation_account_no", "account_no", "number"),
-    Index("ix_invitation_expires_at", "expires_at", postgresql_where=text("state = 'pending'")),
 )
 
 operator = Table(

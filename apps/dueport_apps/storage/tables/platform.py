@@ -59,20 +59,75 @@ mail_delivery = Table(
     words("to_address"),
     words("subject"),
     words("content_sealed"),
+    # Empty where the mail is about no invitation, and belongs to no campaign.
+    words("invitation_id"),
+    words("campaign_id"),
     choice("state", MailState),
     instant("due_at"),
     instant("created_at"),
     count("tries"),
-    words("claim_token"),
-    instant("claimed_at", nullable=True),
+    # The number of the worker that holds it, or that was interrupted over it.
+    Column("claim_owner", BigInteger, nullable=True),
+    instant("handed_at", nullable=True),
+    # When it was asked for, claimed, handed over or decided, whatever came last.
+    instant("changed_at"),
     count("code"),
     words("reason"),
     instant("sent_at", nullable=True),
     # Nobody is told the same thing twice.
     UniqueConstraint("kind", "subject_ref", "to_address"),
-    Index("ix_mail_delivery_queued", "due_at", postgresql_where=text("state = 'queued'")),
-    Index("ix_mail_delivery_sending", "claimed_at", postgresql_where=text("state = 'sending'")),
+    CheckConstraint("state <> 'sending' OR claim_owner IS NOT NULL", name="claim_owner"),
+    Index(
+        "ix_mail_delivery_queued",
+        "due_at",
+        "number",
+        postgresql_where=text("state = 'queued' AND campaign_id = ''"),
+    ),
+    Index(
+        "ix_mail_delivery_queued_by_campaign",
+        "campaign_id",
+        "due_at",
+        "number",
+        postgresql_where=text("state = 'queued' AND campaign_id <> ''"),
+    ),
+    Index("ix_mail_delivery_sending", "claim_owner", postgresql_where=text("state = 'sending'")),
     Index("ix_mail_delivery_subject_ref", "subject_ref"),
+    # A campaign's mails are counted in this index alone.
+    Index(
+        "ix_mail_delivery_campaign_state",
+        "campaign_id",
+        "state",
+        "number",
+        postgresql_where=text("campaign_id <> ''"),
+    ),
+    Index(
+        "ix_mail_delivery_campaign_id",
+        "campaign_id",
+        "number",
+        postgresql_where=text("campaign_id <> ''"),
+    ),
+    Index(
+        "ix_mail_delivery_invitation_id",
+        "invitation_id",
+        "number",
+        postgresql_where=text("invitation_id <> ''"),
+    ),
+    Index(
+        "ix_mail_delivery_problem",
+        "invitation_id",
+        "number",
+        postgresql_where=text(
+            "state IN ('failed', 'unconfirmed', 'bounced') AND invitation_id <> ''"
+        ),
+    ),
+)
+
+# When the next mail may be sent under the rate that all workers share.
+mail_pace = Table(
+    "mail_pace",
+    metadata,
+    Column("name", Text, primary_key=True),
+    instant("next_at"),
 )
 
 audit_entry = Table(

@@ -15,7 +15,6 @@ from dueport_apps.usecases.records import (
     PaymentRow,
     StoredAuditEntry,
     StoredInstrument,
-    StoredInvitation,
     StoredLine,
     StoredPosting,
     StoredSettlement,
@@ -29,7 +28,6 @@ from dueport_apps.web.api.shapes import (
     ContactBody,
     CreditUseBody,
     FiguresBody,
-    InvitationBody,
     JobBody,
     MethodBody,
     OpenItemBody,
@@ -54,7 +52,7 @@ from dueport_core.quotes import PaymentQuote
 from dueport_core.statements import Statement
 
 
-def _same(value: object, into: type[Any], **more: object) -> Any:
+def same(value: object, into: type[Any], **more: object) -> Any:
     """Build a struct from the fields of another that it shares names with, lists for tuples."""
     wanted = {field.name for field in msgspec.structs.fields(into)} - more.keys()
     shared = {name: getattr(value, name) for name in wanted}
@@ -65,12 +63,12 @@ def _same(value: object, into: type[Any], **more: object) -> Any:
 
 
 def figures_body(figures: AccountFigures) -> FiguresBody:
-    body: FiguresBody = _same(figures, FiguresBody)
+    body: FiguresBody = same(figures, FiguresBody)
     return body
 
 
 def account_body(row: AccountRow) -> AccountBody:
-    body: AccountBody = _same(
+    body: AccountBody = same(
         row,
         AccountBody,
         figures=figures_body(row.figures) if row.figures else None,
@@ -80,21 +78,16 @@ def account_body(row: AccountRow) -> AccountBody:
 
 
 def contact_bodies(account: Account) -> list[ContactBody]:
-    return [_same(contact, ContactBody) for contact in account.contacts]
+    return [same(contact, ContactBody) for contact in account.contacts]
 
 
 def item_body(item: OpenItem) -> OpenItemBody:
-    body: OpenItemBody = _same(item, OpenItemBody)
-    return body
-
-
-def invitation_body(invitation: StoredInvitation) -> InvitationBody:
-    body: InvitationBody = _same(invitation, InvitationBody, state=invitation.state.value)
+    body: OpenItemBody = same(item, OpenItemBody)
     return body
 
 
 def payment_body(row: PaymentRow) -> PaymentBody:
-    body: PaymentBody = _same(
+    body: PaymentBody = same(
         row.payment,
         PaymentBody,
         account_name=row.account_name,
@@ -106,20 +99,20 @@ def payment_body(row: PaymentRow) -> PaymentBody:
 
 
 def payment_lines(payment: Payment) -> list[PaymentLineBody]:
-    return [_same(line, PaymentLineBody) for line in payment.lines]
+    return [same(line, PaymentLineBody) for line in payment.lines]
 
 
 def credit_uses(payment: Payment | PaymentQuote) -> list[CreditUseBody]:
-    return [_same(use, CreditUseBody) for use in payment.credits]
+    return [same(use, CreditUseBody) for use in payment.credits]
 
 
 def event_bodies(events: list[PaymentEvent]) -> list[PaymentEventBody]:
-    return [_same(event, PaymentEventBody) for event in events]
+    return [same(event, PaymentEventBody) for event in events]
 
 
 def settlement_body(settlement: StoredSettlement) -> SettlementBody:
     head = settlement.head
-    body: SettlementBody = _same(
+    body: SettlementBody = same(
         settlement,
         SettlementBody,
         settlement_ref=head.settlement_ref,
@@ -133,39 +126,39 @@ def settlement_body(settlement: StoredSettlement) -> SettlementBody:
 
 
 def settlement_lines(lines: list[StoredLine]) -> list[SettlementLineBody]:
-    return [_same(stored.line, SettlementLineBody) for stored in lines]
+    return [same(stored.line, SettlementLineBody) for stored in lines]
 
 
 def posting_bodies(postings: list[StoredPosting]) -> list[PostingBody]:
-    return [_same(posting, PostingBody) for posting in postings]
+    return [same(posting, PostingBody) for posting in postings]
 
 
 def proof_body(proof: SettlementProof) -> ProofBody:
-    body: ProofBody = _same(proof, ProofBody)
+    body: ProofBody = same(proof, ProofBody)
     return body
 
 
 def audit_body(stored: StoredAuditEntry) -> AuditBody:
-    body: AuditBody = _same(stored.entry, AuditBody, number=stored.number, hash=stored.hash)
+    body: AuditBody = same(stored.entry, AuditBody, number=stored.number, hash=stored.hash)
     return body
 
 
 def run_body(run: SyncRun) -> SyncRunBody:
-    counts = {name: _same(one, SyncCountsBody) for name, one in run.counts.items()}
-    body: SyncRunBody = _same(run, SyncRunBody, counts=counts)
+    counts = {name: same(one, SyncCountsBody) for name, one in run.counts.items()}
+    body: SyncRunBody = same(run, SyncRunBody, counts=counts)
     return body
 
 
 def statement_body(statement: Statement) -> StatementBody:
-    body: StatementBody = _same(statement, StatementBody)
+    body: StatementBody = same(statement, StatementBody)
     return body
 
 
 def quote_body(quote: PaymentQuote) -> QuoteBody:
-    body: QuoteBody = _same(
+    body: QuoteBody = same(
         quote,
         QuoteBody,
-        lines=[_same(line, PaymentLineBody) for line in quote.lines],
+        lines=[same(line, PaymentLineBody) for line in quote.lines],
         credits=credit_uses(quote),
     )
     return body

@@ -1,7 +1,7 @@
 """The description of the API, generated from its own handlers."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,9 +12,19 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.response import Response
 
-from dueport_apps.web.api import customer, operator
+from dueport_apps.web.api import (
+    accounts,
+    bounces,
+    campaigns,
+    customer,
+    invitations,
+    operator,
+    papers,
+)
+from dueport_apps.web.api.examples import EXAMPLES
 from dueport_apps.web.api.shapes import Taken
 from dueport_apps.web.bridge import USE_CASES
+from dueport_apps.web.http.errors import HTTP_KINDS, INTERNAL, KINDS
 
 VERSION = "1"
 OPERATOR_PATH = "/api/v1"
@@ -30,9 +40,35 @@ lives under `/api/v1/customer` and knows sessions alone.
 """
 
 OPERATOR_HANDLERS: Sequence[Any] = (
-    operator.accounts,
-    operator.account,
-    operator.invite,
+    accounts.accounts,
+    accounts.account,
+    accounts.timeline,
+    accounts.disable,
+    accounts.restore,
+    invitations.rehearse,
+    invitations.invite,
+    invitations.invitations,
+    invitations.funnel,
+    invitations.preview,
+    invitations.send_test,
+    invitations.nudge_pending,
+    invitations.invitation,
+    invitations.resend,
+    invitations.nudge,
+    invitations.revoke,
+    invitations.link,
+    campaigns.campaigns,
+    campaigns.campaign,
+    campaigns.mails,
+    campaigns.refusals,
+    campaigns.pause,
+    campaigns.resume,
+    campaigns.cancel,
+    bounces.receive,
+    bounces.clear,
+    papers.enrolment_codes,
+    papers.renew_code,
+    papers.announcement,
     operator.payments,
     operator.payment,
     operator.settlements,
@@ -57,12 +93,18 @@ CUSTOMER_HANDLERS: Sequence[Any] = (
 )
 
 
+PROBLEM_TYPES = sorted(
+    {
+        f"urn:dueport:problem:{kind.name}"
+        for kind in (*KINDS.values(), *HTTP_KINDS.values(), INTERNAL)
+    }
+)
 PROBLEM: Mapping[str, Any] = {
     "type": "object",
     "description": "RFC 9457 problem details; `errors` names wrong fields.",
     "required": ["type", "title", "status", "detail", "instance"],
     "properties": {
-        "type": {"type": "string", "examples": ["urn:dueport:problem:conflict"]},
+        "type": {"type": "string", "enum": PROBLEM_TYPES},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
@@ -71,7 +113,15 @@ PROBLEM: Mapping[str, Any] = {
         "code": {"type": "string"},
     },
 }
-REFUSING_BODIES = frozenset(kind.__name__ for kind in Taken.__subclasses__())
+
+
+def _descendants(kind: type[Any]) -> Iterator[type[Any]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+REFUSING_BODIES = frozenset(kind.__name__ for kind in _descendants(Taken))
 _TYPE = re.compile(r":str(?=})")
 
 
@@ -130,8 +180,10 @@ def schema() -> Mapping[str, Any]:
         for handler in handlers:
             (method,) = handler.http_methods - {"HEAD", "OPTIONS"}
             (path,) = handler.paths
-            operation = described["paths"][prefix + _TYPE.sub("", path)][method.lower()]
+            called = _TYPE.sub("", path)
+            operation = described["paths"][prefix + called][method.lower()]
             _complete(operation, handler.opt.get("idempotency"), by_key=prefix == OPERATOR_PATH)
+            _exemplify(operation, handler.opt, called.removeprefix("/") if method == "POST" else "")
     return described
 
 
@@ -156,3 +208,19 @@ def _complete(operation: dict[str, Any], idempotency: str | None, *, by_key: boo
                 "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{8,128}$"},
             }
         )
+
+
+def _exemplify(operation: dict[str, Any], opt: Mapping[str, Any], path: str) -> None:
+    """Show what to send, and name bodies and answers that are not JSON."""
+    if body := operation.get("requestBody", {}).get("content", {}).get("application/json"):
+        if {"type": "null"} in body["schema"].get("oneOf", ()):
+            operation["requestBody"]["required"] = False
+        body["examples"] = {
+            name: {"value": value} for name, value in EXAMPLES.get(path, {}).items()
+        }
+    if kinds := opt.get("raw_body"):
+        text = {"schema": {"type": "string"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(kinds, text)}
+    if kinds := opt.get("raw_answer"):
+        file = {"schema": {"type": "string", "format": "binary"}}
+        operation["responses"]["200"]["content"] = dict.fromkeys(kinds, file)

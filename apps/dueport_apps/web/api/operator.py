@@ -5,28 +5,23 @@ from typing import Annotated, Any, Literal
 
 from litestar import Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
+from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
 
 from dueport_apps.plugin_loader import PluginCatalog
 from dueport_apps.settings import Settings
-from dueport_apps.usecases.invite_customer import InviteCustomer, InviteCustomerCommand
 from dueport_apps.usecases.post_settlement import (
     PostSettlement,
     PostSettlementCommand,
     ResolveSettlement,
 )
-from dueport_apps.usecases.records import AccountFilter, AccountSort, PaymentFilter
+from dueport_apps.usecases.records import PaymentFilter
 from dueport_apps.usecases.request_sync import RequestSync
 from dueport_apps.usecases.settlement_proof import settlement_proof
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_apps.web.api.bodies import (
-    account_body,
     audit_body,
-    contact_bodies,
     credit_uses,
     event_bodies,
-    invitation_body,
-    item_body,
     payment_body,
     payment_lines,
     posting_bodies,
@@ -36,12 +31,8 @@ from dueport_apps.web.api.bodies import (
     settlement_lines,
 )
 from dueport_apps.web.api.shapes import (
-    AccountDetailBody,
-    AccountPageBody,
     After,
     AuditPageBody,
-    InvitationBody,
-    InviteBody,
     Limit,
     PaymentDetailBody,
     PaymentPageBody,
@@ -59,68 +50,10 @@ from dueport_apps.web.people import operator_of
 from dueport_core.errors import Invalid
 
 AnyRequest = Request[Any, Any, Any]
-InvitationChoice = Literal["", "none", "pending", "accepted", "declined", "expired", "revoked"]
 StatusWord = Literal[
     "", "pending", "settled", "posted", "terminated", "returned", "disputed", "refunded"
 ]
 Text = Annotated[str, QueryParameter(max_length=200)]
-
-
-@get("/accounts", guards=[operator_required("view")], summary="List accounts")
-async def accounts(
-    uow: NamedDependency[UnitOfWorkFactory],
-    q: Text = "",
-    invitation: FromQuery[InvitationChoice] = "",
-    active: FromQuery[bool] = False,
-    past_due: FromQuery[bool] = False,
-    sort: FromQuery[AccountSort] = "priority",
-    descending: FromQuery[bool] = True,
-    after: After = None,
-    limit: Limit = 50,
-) -> AccountPageBody:
-    """Accounts by Collection Priority or another order; `after` continues a page."""
-    wanted = AccountFilter(
-        text=q, active_only=active, invitation=invitation, past_due_only=past_due
-    )
-    async with uow() as unit:
-        rows, following = await unit.accounts.rows(wanted, sort, descending, after, limit)
-    return AccountPageBody(items=[account_body(row) for row in rows], next=following)
-
-
-@get("/accounts/{account_no:str}", guards=[operator_required("view")], summary="One account")
-async def account(
-    account_no: FromPath[str], uow: NamedDependency[UnitOfWorkFactory]
-) -> AccountDetailBody:
-    """Figures, contacts, open documents and invitations of one account."""
-    async with uow() as unit:
-        found = await unit.accounts.get(account_no)
-        row = await unit.accounts.row(account_no)
-        items = await unit.items.of_account(account_no, released_only=False)
-        invitations = await unit.invitations.of_account(account_no)
-    return AccountDetailBody(
-        account=account_body(row),
-        contacts=contact_bodies(found),
-        items=[item_body(item) for item in items],
-        invitations=[invitation_body(invitation) for invitation in invitations],
-    )
-
-
-@post(
-    "/invitations",
-    guards=[operator_required("invite")],
-    opt={"idempotency": "required"},
-    summary="Invite a customer",
-)
-async def invite(
-    request: AnyRequest,
-    data: JSONBody[InviteBody],
-    invite_customer: NamedDependency[InviteCustomer],
-) -> InvitationBody:
-    """Invite an account that was not invited yet; anything else is a conflict that names why."""
-    invitation = await invite_customer(
-        InviteCustomerCommand(account_no=data.account_no, by=operator_of(request))
-    )
-    return invitation_body(invitation)
 
 
 @get("/payments", guards=[operator_required("view")], summary="List payments")

@@ -34,7 +34,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Base of every body; a field that is not known is refused."""
 
 
-# Operators: accounts and invitations -------------------------------------------------------------
+# Operators: accounts ------------------------------------------------------------------------------
 
 
 class FiguresBody(Given, frozen=True, kw_only=True):
@@ -62,7 +62,10 @@ class AccountBody(Given, frozen=True, kw_only=True):
     email_problem: str
     """Why mail cannot be sent, or empty; it is fixed in the ERP."""
     invitation: str | None
+    """The badge: pending, accepted, declined or expired; null where nobody is invited."""
     has_login: bool
+    bounced: bool
+    """Mail to the address on file came back."""
     figures: FiguresBody | None
 
 
@@ -90,29 +93,6 @@ class OpenItemBody(Given, frozen=True, kw_only=True):
     po_number: str
     reference: str
     released: bool
-
-
-class InvitationBody(Given, frozen=True, kw_only=True):
-    invitation_id: str
-    account_no: str
-    email: str
-    delivery: str
-    state: str
-    created_at: datetime.datetime
-    expires_at: datetime.datetime
-    opened_at: datetime.datetime | None
-    decided_at: datetime.datetime | None
-
-
-class AccountDetailBody(Given, frozen=True, kw_only=True):
-    account: AccountBody
-    contacts: list[ContactBody]
-    items: list[OpenItemBody]
-    invitations: list[InvitationBody]
-
-
-class InviteBody(Taken, frozen=True, kw_only=True):
-    account_no: str
 
 
 # Payments ----------------------------------------------------------------------------------------

@@ -11,9 +11,7 @@ from litestar.response import Response
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.quote_payment import QuotePayment, QuotePaymentCommand
 from dueport_apps.usecases.show_outstanding import OutstandingQuery, ShowOutstanding
-from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.customer.outstanding_view import (
-    AccountChoice,
     everything_payable,
     outstanding_page,
     page_freshness,
@@ -22,7 +20,7 @@ from dueport_apps.web.customer.pages import AnyRequest, may_pay, see_other, show
 from dueport_apps.web.http.errors import kind_of
 from dueport_apps.web.http.forms import bind
 from dueport_apps.web.http.guards import customer_permitted, customer_required
-from dueport_apps.web.people import customer_of, session_of
+from dueport_apps.web.people import customer_of
 from dueport_apps.web.templating import Templates
 from dueport_core.errors import Conflict, Invalid, Unavailable
 from dueport_core.statements import StatementView
@@ -44,7 +42,6 @@ async def outstanding(
     show_outstanding: NamedDependency[ShowOutstanding],
     policies: NamedDependency[Policies],
     clock: NamedDependency[Clock],
-    reads: NamedDependency[UnitOfWorkFactory],
     view: FromQuery[str] = "all",
     select: FromQuery[str] = "",
 ) -> Response[Any]:
@@ -54,7 +51,6 @@ async def outstanding(
         show_outstanding,
         policies,
         clock,
-        reads,
         view=_view(view),
         select=select,
     )
@@ -68,7 +64,6 @@ async def select_to_pay(
     quote_payment: NamedDependency[QuotePayment],
     policies: NamedDependency[Policies],
     clock: NamedDependency[Clock],
-    reads: NamedDependency[UnitOfWorkFactory],
 ) -> Response[Any]:
     """Price the selection, keep the price, and lead on to the choice of a method."""
     form = bind(await request.form(), SelectionForm)
@@ -87,7 +82,6 @@ async def select_to_pay(
             show_outstanding,
             policies,
             clock,
-            reads,
             view=view,
             selected=selected,
             problem=error.message,
@@ -102,7 +96,6 @@ async def _page(
     show_outstanding: ShowOutstanding,
     policies: Policies,
     clock: Clock,
-    reads: UnitOfWorkFactory,
     *,
     view: StatementView,
     select: str = "",
@@ -123,24 +116,6 @@ async def _page(
         ),
         may_pay=may_pay(request),
         problem=problem,
-        accounts=await _accounts(request, reads, who.account_no),
-    )
-
-
-async def _accounts(
-    request: AnyRequest, reads: UnitOfWorkFactory, current: str
-) -> tuple[AccountChoice, ...]:
-    """Return the accounts of this login where there is a choice."""
-    principal = session_of(request).principal
-    assert principal is not None
-    if principal.accounts < 2:
-        return ()
-    async with reads() as unit:
-        links = await unit.users.links(principal.user_id)
-        accounts = [await unit.accounts.get(link.account_no) for link in links]
-    return tuple(
-        AccountChoice(account.account_no, account.name, account.account_no == current)
-        for account in accounts
     )
 
 

@@ -81,12 +81,6 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     opened: bool
 
 
-class AccountChoice(msgspec.Struct, frozen=True):
-    account_no: str
-    name: str
-    current: bool
-
-
 class OutstandingPage(msgspec.Struct, frozen=True, kw_only=True):
     account_name: str
     account_no: str

@@ -10,7 +10,10 @@
    same person's earlier session, is refused.
 
 A request with an API key carries nothing that a browser would add by itself, so it needs no token.
-Webhooks prove themselves by signature; their routes say `opt={"csrf_exempt": True}`.
+Two kinds of routes are posted to by other machines and say `opt={"csrf_exempt": True}`: webhooks,
+which prove themselves by signature, and the one-click unsubscribe of a mail (RFC 8058), which mail
+providers post without a session and from their own sites; the token in its address is the proof, and
+all that it can do is decline that one invitation.
 """
 
 from typing import Any

@@ -102,6 +102,9 @@ def sentence(message: str) -> str:
 
 
 def _converted(given: list[Any], wanted: Any) -> Any:
+    if any(isinstance(value, str) and "\0" in value for value in given):
+        # No keyboard types it, and the database keeps no text with it.
+        raise Invalid("This value cannot be used.")
     if _takes_list(wanted):
         return msgspec.convert(given, wanted, strict=False)
     if len(given) > 1:

@@ -2,7 +2,9 @@
 
 The content security policy allows nothing but our own files: scripts by a nonce that is new for
 every request, no inline script, no `eval`. A payment page needs its processor's script and frames;
-it names them with `allow_sources` (or `opt={"csp": {...}}`), and only that page gets them.
+it names them with `allow_sources` (or `opt={"csp": {...}}`), and only that page gets them. A page that
+shows a mail as its recipient would see it says `show_own_frame`; the mail's own address says
+`be_framed` and gets a policy under which nothing but its inline styles works.
 """
 
 import re
@@ -20,6 +22,12 @@ from dueport_core.errors import Misconfigured
 
 HSTS_MAX_AGE_S = 2 * 365 * 24 * 3600
 
+FRAMED_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
+"""For a mail: its inline styles apply, and nothing is loaded, run or posted."""
+
 EXTENSIBLE = frozenset(
     {"script-src", "frame-src", "connect-src", "img-src", "style-src-attr", "form-action"}
 )
@@ -34,6 +42,8 @@ class PageSources:
         self.csp: dict[str, tuple[str, ...]] = {}
         self.popups = False
         self.payment: tuple[str, ...] = ()
+        self.frames_ours = False
+        self.framed = False
 
     def allow(self, sources: Mapping[str, Sequence[str]]) -> None:
         """Add sources per directive; anything but https hosts and a few directives is refused."""
@@ -64,6 +74,16 @@ def allow_sources(
     for origin in payment:
         check_source("frame-src", origin)
     page.payment = (*page.payment, *payment)
+
+
+def show_own_frame(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Let the page being answered show a document of ours in a frame."""
+    page_sources(connection.scope).frames_ours = True
+
+
+def be_framed(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Let the document being answered stand in a frame of our own pages; it may do nothing else."""
+    page_sources(connection.scope).framed = True
 
 
 def check_source(directive: str, value: str) -> None:
@@ -119,9 +139,13 @@ class SecurityHeaders:
             page.allow(handler.opt.get("csp", {}))
         payment = " ".join(f'"{origin}"' for origin in page.payment)
         headers = {
-            "content-security-policy": policy(csp_nonce(scope), page.csp),
+            "content-security-policy": (
+                FRAMED_POLICY
+                if page.framed
+                else policy(csp_nonce(scope), page.csp, frames_ours=page.frames_ours)
+            ),
             "x-content-type-options": "nosniff",
-            "x-frame-options": "DENY",
+            "x-frame-options": "SAMEORIGIN" if page.framed else "DENY",
             "referrer-policy": "no-referrer",
             "cross-origin-opener-policy": (
                 "same-origin-allow-popups" if page.popups else "same-origin"
@@ -137,7 +161,7 @@ class SecurityHeaders:
         return headers
 
 
-def policy(nonce: str, extra: Mapping[str, Sequence[str]]) -> str:
+def policy(nonce: str, extra: Mapping[str, Sequence[str]], *, frames_ours: bool = False) -> str:
     """Write the content security policy of one answer."""
     directives: dict[str, tuple[str, ...]] = {
         "default-src": ("'none'",),
@@ -150,7 +174,7 @@ def policy(nonce: str, extra: Mapping[str, Sequence[str]]) -> str:
         "base-uri": ("'none'",),
         "object-src": ("'none'",),
         "frame-ancestors": ("'none'",),
-        "frame-src": ("'none'",),
+        "frame-src": ("'self'",) if frames_ours else ("'none'",),
     }
     for directive, sources in extra.items():
         ours = tuple(one for one in directives.get(directive, ()) if one != "'none'")

@@ -16,6 +16,8 @@ class NavItem(msgspec.Struct, frozen=True, kw_only=True):
     icon: str = ""
     permission: str | None = None
     children: tuple["NavItem", ...] = ()
+    count_url: str = ""
+    """Where the number beside the entry comes from, once the page is there; empty for none."""
 
     def visible_to(self, permissions: frozenset[str]) -> bool:
         """Whether a person with these permissions sees the entry."""
@@ -30,6 +32,13 @@ NAVIGATION: Mapping[Portal, tuple[NavItem, ...]] = {
     Portal.OPERATOR: (
         NavItem(
             key="customers", label="Customers Dashboard", url="/operator/customers", icon="users"
+        ),
+        NavItem(
+            key="invitations",
+            label="Invitations",
+            url="/operator/invitations",
+            icon="send",
+            count_url="/operator/invitations/waiting",
         ),
         NavItem(
             key="payments",

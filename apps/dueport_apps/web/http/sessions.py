@@ -83,6 +83,13 @@ class SessionStore(Protocol):
         """Delete a user's rows but the one with the hash `keep`; return how many."""
 
 
+class AccountChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """One account that a customer may open."""
+
+    account_no: str
+    name: str
+
+
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who is asking: loaded anew for every request, so that lost rights are lost at once."""
 
@@ -93,6 +100,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     permissions: frozenset[str] = frozenset()
     accounts: int = 1
     """How many accounts a customer may choose between."""
+    choices: tuple[AccountChoice, ...] = ()
+    """These accounts by name, where there are several and few enough for a menu."""
 
 
 class PrincipalFinder(Protocol):

@@ -1,24 +1,28 @@
 """What the account detail view shows, read in one unit of work."""
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from dueport_apps.usecases.plan_invitations import may_resend
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.records import (
     AccountRow,
+    BouncedAddress,
+    InvitationEvent,
+    InvitationRow,
+    Login,
     MailDelivery,
+    MailState,
     PaymentFilter,
     PaymentRow,
-    PortalUser,
     Reserved,
     StoredAuditEntry,
-    StoredInvitation,
 )
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_apps.web.operator.pages import PAGE_ROWS, names_of_staff
-from dueport_apps.web.operator.words import KIND_WORDS
+from dueport_apps.web.operator.words import EVENT_WORDS, KIND_WORDS, MAIL_COLOURS, MAIL_WORDS
 from dueport_core.accounts import Account, Contact, check_email
 from dueport_core.invitations import InvitationState
 from dueport_core.open_items import OpenItem, OpenItemKind
@@ -54,11 +58,27 @@ class DocumentLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvitationLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One invitation with what became of its mail."""
+    """One invited address: its state, what became of its last mail, and what can be done."""
 
-    invitation: StoredInvitation
+    row: InvitationRow
     by: str
-    mails: tuple[MailDelivery, ...]
+    bounced: BouncedAddress | None
+    may_resend: bool
+    may_remind: bool
+    may_revoke: bool
+    may_copy: bool
+    may_invite_again: bool
+    """Declined or taken back: it takes the dialog."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the timeline."""
+
+    at: datetime.datetime
+    words: str
+    badge: str = ""
+    colour: str = "grey"
+    detail: str = ""
 
 
 class Priority(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,8 +95,8 @@ class AccountPage(msgspec.Struct, frozen=True, kw_only=True):
     contacts: tuple[ContactLine, ...]
     email: str
     email_problem: str
-    cannot_invite: str
-    """Why Invite is not offered, or empty."""
+    offer: str
+    """What the button above the page offers: ``invite``, ``other``, ``additional`` or nothing."""
     tab: str
     counts: dict[str, int]
     documents: tuple[DocumentLine, ...]
@@ -85,7 +105,10 @@ class AccountPage(msgspec.Struct, frozen=True, kw_only=True):
     next_payments: str
     later_page: bool
     invitations: tuple[InvitationLine, ...]
-    logins: tuple[PortalUser, ...]
+    timeline: tuple[Step, ...]
+    logins: tuple[Login, ...]
+    active_logins: int
+    has_pending: bool
     entries: tuple[StoredAuditEntry, ...]
 
 
@@ -94,6 +117,7 @@ async def account_page(
     account_no: str,
     tab: str,
     after: str | None,
+    now: datetime.datetime,
     today: datetime.date,
     policies: Policies,
 ) -> AccountPage:
@@ -106,16 +130,12 @@ async def account_page(
     payments, following = await uow.payments.rows(
         PaymentFilter(account_no=account_no), after if tab == "payments" else None, PAGE_ROWS
     )
+    invited = await uow.invitations.of_account(account_no)
+    bounced = await uow.bounces.of(
+        [row.invitation.email for row in invited] + [account.primary_email or ""]
+    )
     staff = await names_of_staff(uow)
-    invitations = [
-        InvitationLine(
-            invitation=invitation,
-            by=staff.get(invitation.created_by, "somebody who has left"),
-            mails=tuple(await uow.mail.of_subject(f"invitation:{invitation.invitation_id}")),
-        )
-        for invitation in await uow.invitations.of_account(account_no)
-    ]
-    logins = await uow.users.of_account(account_no)
+    logins = await uow.users.logins(account_no)
     score = priority_score(
         factors_of(
             [item for item in items if item.released],
@@ -125,6 +145,9 @@ async def account_page(
     )
     shown = [item for item in items if item.kind in _KINDS.get(tab, frozenset())]
     problem = check_email(account.primary_email) or ""
+    mark = bounced.get((account.primary_email or "").lower())
+    if mark and not problem:
+        problem = f"mail to {mark.address} came back"
     return AccountPage(
         account=account,
         row=row,
@@ -137,7 +160,7 @@ async def account_page(
         contacts=tuple(_contacts(account)),
         email=account.primary_email or "",
         email_problem=problem,
-        cannot_invite=_cannot_invite(row.invitation, bool(logins), problem),
+        offer=_offer(row, problem, policies),
         tab=tab,
         counts={name: sum(item.kind in kinds for item in items) for name, kinds in _KINDS.items()},
         documents=tuple(
@@ -154,8 +177,13 @@ async def account_page(
         payments=tuple(payments),
         next_payments=following or "",
         later_page=after is not None,
-        invitations=tuple(invitations),
+        invitations=tuple(_line(one, staff, bounced, now) for one in invited),
+        timeline=_timeline(
+            await uow.invitations.events(account_no), await uow.mail.of_account(account_no)
+        ),
         logins=tuple(logins),
+        active_logins=sum(login.link.disabled_at is None for login in logins),
+        has_pending=any(one.invitation.state is InvitationState.PENDING for one in invited),
         entries=tuple(await uow.audit.page(None, AUDIT_ROWS, subject=f"account:{account_no}")),
     )
 
@@ -176,12 +204,61 @@ def _job_words(job_no: str, names: Mapping[str, str]) -> str:
     return f"{job_no} {name}".strip()
 
 
-def _cannot_invite(state: InvitationState | None, has_login: bool, problem: str) -> str:
-    """Say why the button is missing, in the order in which an operator would ask."""
-    if has_login:
-        return "This customer already has a login."
-    if state is not None:
-        return f"This customer was invited already; the invitation is {state.value}."
-    if problem:
-        return f"This customer cannot be invited: {problem}. Fix it in the ERP."
-    return ""
+def _offer(row: AccountRow, problem: str, policies: Policies) -> str:
+    """Say what the button offers: the first invitation, one to an address that works, or one for
+    somebody else of the same customer."""
+    if row.invitation is None and not row.has_login:
+        return "other" if problem else "invite"
+    return "additional" if policies.logins.per_customer == "many" else ""
+
+
+def _line(
+    row: InvitationRow,
+    staff: Mapping[str, str],
+    bounced: Mapping[str, BouncedAddress],
+    now: datetime.datetime,
+) -> InvitationLine:
+    invitation = row.invitation
+    live = invitation.state is InvitationState.PENDING and now < invitation.expires_at
+    waits = row.mail_state in (MailState.QUEUED, MailState.SENDING)
+    again = may_resend(row, confirm_declined=False)
+    return InvitationLine(
+        row=row,
+        by=staff.get(invitation.created_by, "somebody who has left"),
+        bounced=bounced.get(invitation.email.lower()),
+        may_resend=again,
+        may_remind=live and not waits and not again,
+        may_revoke=invitation.state is InvitationState.PENDING,
+        may_copy=live,
+        may_invite_again=invitation.state in (InvitationState.DECLINED, InvitationState.REVOKED),
+    )
+
+
+def _timeline(events: Sequence[InvitationEvent], mails: Sequence[MailDelivery]) -> tuple[Step, ...]:
+    """Put together what happened to the invitations and what became of each mail, newest last."""
+    steps = [
+        Step(
+            at=event.at,
+            words=EVENT_WORDS[event.kind] + (f" by {event.actor}" if event.actor else ""),
+            detail=event.detail,
+        )
+        for event in events
+    ]
+    steps += [
+        Step(
+            at=mail.sent_at or mail.created_at,
+            words="Reminder" if mail.kind == "invite_reminder" else "E-mail",
+            badge=MAIL_WORDS[mail.state],
+            colour=MAIL_COLOURS[mail.state],
+            detail=_mail_detail(mail),
+        )
+        for mail in mails
+    ]
+    return tuple(sorted(steps, key=lambda step: step.at))
+
+
+def _mail_detail(mail: MailDelivery) -> str:
+    if mail.state is MailState.SENT:
+        return f"to {mail.to_address}"
+    said = " ".join(part for part in (str(mail.code or ""), mail.reason) if part)
+    return f"to {mail.to_address}: {said}" if said else f"to {mail.to_address}"

@@ -1,8 +1,8 @@
-"""The Customers Dashboard, and the account detail view with Invite."""
+"""The Customers Dashboard with its selection, and the account detail view with Invite."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, get_args
-from urllib.parse import quote
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -10,12 +10,21 @@ from litestar.params import FromPath, SkipValidation
 from litestar.response import Response
 
 from dueport_apps.settings import Settings
-from dueport_apps.usecases.invite_customer import InviteCustomer, InviteCustomerCommand
+from dueport_apps.usecases.campaigns import DraftCampaign
+from dueport_apps.usecases.enrolment_codes import EnrolmentCodes
+from dueport_apps.usecases.plan_invitations import InviteOrder
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import AccountFilter, AccountSort
+from dueport_apps.usecases.records import (
+    AccountFilter,
+    AccountSort,
+    CampaignKind,
+    InviteOptions,
+    Selection,
+)
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.http.guards import operator_required
 from dueport_apps.web.operator.account_view import TABS, account_page
+from dueport_apps.web.operator.campaign_paths import CUSTOMERS, edit_path
 from dueport_apps.web.operator.list_memory import RememberedQuery
 from dueport_apps.web.operator.pages import (
     PAGE_ROWS,
@@ -29,18 +38,25 @@ from dueport_apps.web.operator.pages import (
     wanted,
     wants_rows,
 )
+from dueport_apps.web.operator.selection import Badge, posted_selection
+from dueport_apps.web.operator.words import MAIL_COLOURS, MAIL_WORDS
 from dueport_apps.web.people import operator_of, session_of
 from dueport_apps.web.templating import Column, Templates
-from dueport_core.errors import Conflict, Invalid
+from dueport_core.errors import Invalid, NotFound
 from dueport_core.invitations import InvitationState
 from dueport_ports import Clock
 
-PATH = "/operator/customers"
+PATH = CUSTOMERS
 SORTS: frozenset[str] = frozenset(get_args(AccountSort))
 INVITATION_CHOICES: Mapping[str, str] = {
     "": "Any invitation",
     "none": "Not invited",
-    **{state.value: state.value.capitalize() for state in InvitationState},
+    **{
+        state.value: state.value.capitalize()
+        for state in InvitationState
+        # A customer whose invitation was taken back counts as not invited.
+        if state is not InvitationState.REVOKED
+    },
 }
 SORT_WORDS: Mapping[str, str] = {
     "priority": "Collection Priority",
@@ -52,6 +68,8 @@ SORT_WORDS: Mapping[str, str] = {
     "credits": "credits",
     "weighted_days": "weighted days overdue",
 }
+FIRST_RECIPIENTS = frozenset({"other", "additional"})
+"""What the dialog of one customer may begin with, instead of the address on file."""
 _ASCENDING_FIRST = frozenset({"name", "account_no", "credits"})
 """Names begin with A, and the largest credit is the most negative amount."""
 
@@ -61,9 +79,10 @@ class ListQuery:
 
     def __init__(self, query: RememberedQuery) -> None:
         self.text = query.text("q")
-        self.invitation = query.choice("invitation", frozenset(INVITATION_CHOICES))
+        self.invitation: Badge = query.choice("invitation", frozenset(INVITATION_CHOICES))  # type: ignore[assignment]  # The choices are exactly the literal's.
         self.active = query.text("active") == "1"
         self.past_due = query.text("past_due") == "1"
+        self.email_problem = query.text("email_problem") == "1"
         self.sort: AccountSort = query.choice("sort", SORTS, "priority")  # type: ignore[assignment]  # The choices are exactly the literal's.
         direction = query.choice("dir", frozenset({"asc", "desc"}))
         self.descending = (direction or self._first_direction(self.sort)) == "desc"
@@ -75,11 +94,28 @@ class ListQuery:
             active_only=self.active,
             invitation=self.invitation,
             past_due_only=self.past_due,
+            email_problem=self.email_problem,
         )
 
     @property
     def is_filtered(self) -> bool:
-        return bool(self.text or self.invitation or self.active or self.past_due)
+        return any(self.filters.values())
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """Who is shown, as the parts of an address and of the form that acts on all of them."""
+        return {
+            "q": self.text,
+            "invitation": self.invitation,
+            "active": "1" if self.active else "",
+            "past_due": "1" if self.past_due else "",
+            "email_problem": "1" if self.email_problem else "",
+        }
+
+    @property
+    def resends(self) -> bool:
+        """Whether those who are shown need a new link rather than a first one."""
+        return self.invitation == InvitationState.EXPIRED.value
 
     @property
     def direction(self) -> str:
@@ -89,10 +125,7 @@ class ListQuery:
         """Return the parts of the address that bring this list back."""
         default = self.sort == "priority" and self.descending
         return {
-            "q": self.text,
-            "invitation": self.invitation,
-            "active": "1" if self.active else "",
-            "past_due": "1" if self.past_due else "",
+            **self.filters,
             "sort": "" if default else self.sort,
             "dir": "" if default else self.direction,
         }
@@ -145,17 +178,22 @@ async def dashboard(
                 request,
                 templates,
                 "customers/rows",
+                may_invite="invite" in _permissions(request),
                 **_list_context(query, rows, following, policies),
             )
         totals = await unit.accounts.totals(query.filter)
         freshness = await balances_as_of(unit, clock, policies)
+    may_invite = "invite" in _permissions(request)
     response = show(
         request,
         templates,
         "customers/list",
+        may_invite=may_invite,
+        selection_key=_selection_key(request),
         freshness=freshness,
         totals=totals,
         columns=(
+            *([Column(label="Select", tick=True)] if may_invite else []),
             query.column("Account", "name"),
             query.column("Collection Priority", "priority", numeric=True),
             query.column("Outstanding", "outstanding", numeric=True),
@@ -196,17 +234,26 @@ async def detail(
     uow: NamedDependency[UnitOfWorkFactory],
     clock: NamedDependency[Clock],
     policies: NamedDependency[Policies],
+    enrolment_codes: NamedDependency[EnrolmentCodes],
 ) -> Response[Any]:
     """Show one account: figures, contacts, documents, invitation, logins, what happened."""
     tab = chosen(request, "tab", TABS) or "invoices"
     after = wanted(request, "after", 400) or None
     async with uow() as unit:
-        view = await account_page(unit, account_no, tab, after, clock.today(), policies)
+        view = await account_page(
+            unit, account_no, tab, after, clock.now(), clock.today(), policies
+        )
         freshness = await balances_as_of(unit, clock, policies)
+    code = None
+    if policies.signup.enrolment_codes and "invite" in _permissions(request):
+        code = await enrolment_codes.of_account(account_no)
     return show(
         request,
         templates,
         "customers/detail",
+        code=code,
+        mail_words=MAIL_WORDS,
+        mail_colours=MAIL_COLOURS,
         freshness=freshness,
         view=view,
         tabs=TABS,
@@ -214,25 +261,65 @@ async def detail(
     )
 
 
+@post("/operator/campaigns", guards=[operator_required("invite")])
+async def act_on_selection(
+    request: AnyRequest,
+    draft_campaign: NamedDependency[DraftCampaign],
+    policies: NamedDependency[Policies],
+) -> Response[Any]:
+    """Make a draft for those who are ticked, or for all who match, and open its dialog."""
+    form = await request.form()
+    kind = CampaignKind.RESEND if form.get("action") == "resend" else CampaignKind.INVITE
+    try:
+        order = InviteOrder(
+            kind=kind, selection=posted_selection(form), options=usual_options(policies)
+        )
+        campaign = await draft_campaign(order, operator_of(request))
+    except (Invalid, NotFound) as error:
+        session_of(request).flash(error.message, "danger")
+        return see_other(PATH)
+    return see_other(edit_path(campaign.campaign_id))
+
+
 @post("/operator/customers/{account_no:str}/invite", guards=[operator_required("invite")])
 async def invite(
     request: AnyRequest,
     account_no: FromPath[str],
-    invite_customer: NamedDependency[InviteCustomer],
+    draft_campaign: NamedDependency[DraftCampaign],
+    policies: NamedDependency[Policies],
 ) -> Response[Any]:
-    """Invite the account; a refusal is told on its page in the use case's words."""
-    session = session_of(request)
-    try:
-        invitation = await invite_customer(
-            InviteCustomerCommand(account_no=account_no, by=operator_of(request))
-        )
-    except (Conflict, Invalid) as error:
-        session.flash(error.message, "danger")
-    else:
-        session.flash(f"The invitation to {invitation.email} is on its way.", "success")
-    return see_other(account_path(account_no))
+    """Make a draft for this account and open its dialog; nothing is sent yet."""
+    form = await request.form()
+    order = InviteOrder(
+        kind=CampaignKind.INVITE,
+        selection=Selection(account_nos=(account_no,)),
+        options=usual_options(policies),
+    )
+    campaign = await draft_campaign(order, operator_of(request))
+    to = str(form.get("to", ""))
+    return see_other(
+        address(edit_path(campaign.campaign_id), to=to if to in FIRST_RECIPIENTS else "")
+    )
 
 
-def account_path(account_no: str) -> str:
-    """Return the address of an account's page."""
-    return f"{PATH}/{quote(account_no, safe='')}"
+def usual_options(policies: Policies) -> InviteOptions:
+    """Return how the dealer usually invites."""
+    usual = policies.invite
+    return InviteOptions(
+        delivery=usual.delivery,
+        username=usual.username,
+        second_check=usual.second_check if usual.delivery == "link" else None,
+        language=usual.language,
+    )
+
+
+def _permissions(request: AnyRequest) -> frozenset[str]:
+    principal = session_of(request).principal
+    return principal.permissions if principal else frozenset()
+
+
+def _selection_key(request: AnyRequest) -> str:
+    """Name this sign-in, so that what one person ticked never shows up for the next one."""
+    record = session_of(request).record
+    known = f"{record.user_id} {record.created_at.isoformat()}" if record else "key"
+    return hashlib.sha256(known.encode()).hexdigest()[:16]

@@ -19,7 +19,7 @@ from dueport_apps.usecases.api_keys import (
 from dueport_apps.usecases.records import Permission
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.http.forms import bind
-from dueport_apps.web.http.guards import operator_required
+from dueport_apps.web.http.guards import operator_required, step_up_required
 from dueport_apps.web.operator.pages import (
     AnyRequest,
     address,
@@ -124,7 +124,11 @@ async def api_keys(
     return await _keys_page(request, templates, uow)
 
 
-@post("/operator/api-keys", guards=[operator_required("administer")])
+@post(
+    "/operator/api-keys",
+    guards=[operator_required("administer"), step_up_required],
+    opt={"page": "/operator/api-keys"},
+)
 async def issue_key(
     request: AnyRequest,
     templates: NamedDependency[Templates],
@@ -155,7 +159,11 @@ async def issue_key(
     return await _keys_page(request, templates, uow, issued=issued)
 
 
-@post("/operator/api-keys/{key_id:str}/revoke", guards=[operator_required("administer")])
+@post(
+    "/operator/api-keys/{key_id:str}/revoke",
+    guards=[operator_required("administer"), step_up_required],
+    opt={"page": "/operator/api-keys"},
+)
 async def revoke_key(
     request: AnyRequest, key_id: FromPath[str], revoke_api_key: NamedDependency[RevokeApiKey]
 ) -> Response[Any]:

@@ -174,7 +174,9 @@ async def confirm(
 
 def ask_for_code(request: AnyRequest, error: StepUpNeeded) -> Response[Any]:
     """Answer a step that needs a fresh code: nothing was done; after the code the page is back."""
-    page = request.url.path.rsplit("/", 1)[0] if request.method == "POST" else request.url.path
+    path = request.url.path
+    above = path.rsplit("/", 1)[0] if request.method == "POST" else path
+    page = request.route_handler.opt.get("page", above)
     return see_other(address(CONFIRM, next=page))
 
 

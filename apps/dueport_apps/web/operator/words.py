@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from typing import Final
 
+from dueport_apps.usecases.records import (
+    CampaignKind,
+    CampaignState,
+    InvitationEventKind,
+    InviteRecipient,
+    Language,
+    MailState,
+)
 from dueport_core.open_items import OpenItemKind
 from dueport_core.payments import PaymentState
 from dueport_core.postings import PostingCategory, PostingState
 from dueport_core.settlements import SettlementLineCategory, SettlementState
+from dueport_ports import UsernameSource
 
 KIND_WORDS: Final[Mapping[OpenItemKind, str]] = {
     OpenItemKind.INVOICE: "Invoice",
@@ -91,6 +100,82 @@ LEDGER_WORDS: Final[Mapping[str, str]] = {
     "dispute_loss": "Dispute losses",
     "unapplied": "Unapplied",
     "suspense": "Suspense",
+}
+
+
+MAIL_WORDS: Final[Mapping[MailState, str]] = {
+    MailState.QUEUED: "Queued",
+    MailState.SENDING: "Sending",
+    MailState.SENT: "Sent",
+    MailState.FAILED: "Failed",
+    MailState.UNCONFIRMED: "Not confirmed",
+    MailState.CANCELLED: "Cancelled",
+    MailState.BOUNCED: "Bounced",
+}
+
+MAIL_COLOURS: Final[Mapping[MailState, str]] = {
+    MailState.QUEUED: "grey",
+    MailState.SENDING: "amber",
+    MailState.SENT: "green",
+    MailState.FAILED: "red",
+    MailState.UNCONFIRMED: "amber",
+    MailState.CANCELLED: "grey",
+    MailState.BOUNCED: "red",
+}
+
+CAMPAIGN_COLOURS: Final[Mapping[CampaignState, str]] = {
+    CampaignState.DRAFT: "grey",
+    CampaignState.SENDING: "amber",
+    CampaignState.PAUSED: "cyan",
+    CampaignState.DONE: "green",
+    CampaignState.CANCELLED: "grey",
+}
+
+CAMPAIGN_TITLES: Final[Mapping[CampaignKind, str]] = {
+    CampaignKind.INVITE: "Invitations",
+    CampaignKind.RESEND: "New links",
+    CampaignKind.NUDGE: "Reminders",
+}
+
+SOURCE_WORDS: Final[Mapping[UsernameSource, str]] = {
+    UsernameSource.EMAIL: "E-mail",
+    UsernameSource.PHONE: "Phone",
+    UsernameSource.ACCOUNT_NO: "Account number",
+    UsernameSource.FIRST_NAME: "First name",
+    UsernameSource.LAST_NAME: "Last name",
+    UsernameSource.SHIP_TO_ZIP: "Ship-to ZIP",
+    UsernameSource.RANDOM: "Random",
+}
+
+RECIPIENT_WORDS: Final[Mapping[InviteRecipient, str]] = {
+    InviteRecipient.PRIMARY: "Primary e-mail",
+    InviteRecipient.CONTACTS: "All contacts",
+    InviteRecipient.OTHER: "Another address",
+    InviteRecipient.CUSTOMER: "The customer's own request",
+}
+
+DELIVERY_WORDS: Final[Mapping[str, str]] = {
+    "link": "Registration link",
+    "credentials": "Generated credentials",
+}
+
+LANGUAGE_WORDS: Final[Mapping[Language, str]] = {"en": "English", "es": "Spanish"}
+
+EVENT_WORDS: Final[Mapping[InvitationEventKind, str]] = {
+    "invited": "Invited",
+    "resent": "New link asked for",
+    "nudged": "Reminder asked for",
+    "link_copied": "Link copied",
+    "opened": "Link opened",
+    "second_check_failed": "Wrong answer to the second check",
+    "asked_again": "Customer asked for a new link",
+    "accepted": "Accepted: the customer registered",
+    "declined": "Declined by the customer",
+    "expired": "Expired",
+    "revoked": "Revoked",
+    "bounced": "E-mail came back",
+    "access_disabled": "Portal access disabled",
+    "access_restored": "Portal access restored",
 }
 
 

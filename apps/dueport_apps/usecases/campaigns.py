@@ -1,0 +1,474 @@
+"""Invite, send again or remind: one customer, a selection, or the whole book, as one campaign.
+
+Starting one is a single transaction under the right to invite, so two operators who press at the
+same second, or one who presses twice, mail nobody twice. The mails themselves leave from workers.
+"""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any, Literal, NoReturn
+
+import msgspec
+
+from dueport_apps.usecases.plan_invitations import (
+    InviteOrder,
+    InvitePlanner,
+    Plan,
+    PlannedMail,
+    options_of,
+)
+from dueport_apps.usecases.policies import Policies
+from dueport_apps.usecases.records import (
+    Campaign,
+    CampaignKind,
+    CampaignState,
+    InvitationEvent,
+    InvitationFilter,
+    InviteOptions,
+    MailDelivery,
+    Principal,
+    Selection,
+    StoredInvitation,
+    audit,
+)
+from dueport_apps.usecases.services import Ids
+from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from dueport_core.actors import Actor
+from dueport_core.invitations import InvitationState, transition
+from dueport_ports import Clock, Conflict, Invalid
+
+_MAIL_KINDS = {
+    CampaignKind.INVITE: "invite",
+    CampaignKind.RESEND: "invite",
+    CampaignKind.NUDGE: "invite_reminder",
+}
+_EVENT_KINDS: dict[CampaignKind, Literal["invited", "resent", "nudged"]] = {
+    CampaignKind.INVITE: "invited",
+    CampaignKind.RESEND: "resent",
+    CampaignKind.NUDGE: "nudged",
+}
+_DONE_WORDS = {
+    CampaignKind.INVITE: "invited",
+    CampaignKind.RESEND: "sent a new link",
+    CampaignKind.NUDGE: "reminded",
+}
+DRAFT_LIFETIME = datetime.timedelta(days=2)
+
+
+class RehearseInvitations:
+    """Show what sending would do, and do nothing."""
+
+    def __init__(self, uow: UnitOfWorkFactory, planner: InvitePlanner) -> None:
+        self._uow = uow
+        self._planner = planner
+
+    async def __call__(self, order: InviteOrder) -> Plan:
+        """Return the three lists; raises Invalid or NotFound for an order that makes no sense."""
+        async with self._uow() as uow:
+            await self._planner.check(uow, order)
+            return await self._planner.whole(uow, order)
+
+
+class DraftCampaign:
+    """Keep an order while somebody looks at its rehearsal; nothing is sent by it."""
+
+    def __init__(
+        self, uow: UnitOfWorkFactory, planner: InvitePlanner, ids: Ids, clock: Clock
+    ) -> None:
+        self._uow = uow
+        self._planner = planner
+        self._ids = ids
+        self._clock = clock
+
+    async def __call__(self, order: InviteOrder, by: Principal) -> Campaign:
+        """Store the draft; raises Invalid or NotFound for an order that makes no sense."""
+        campaign = _draft(order, by, self._ids, self._clock)
+        async with self._uow() as uow:
+            await self._planner.check(uow, order)
+            await uow.campaigns.add(campaign)
+            await uow.commit()
+        return campaign
+
+    async def change(self, campaign_id: str, options: InviteOptions) -> Campaign:
+        """Replace the options of a draft; raises Conflict once it was started."""
+        async with self._uow() as uow:
+            campaign = await uow.campaigns.get(campaign_id, for_update=True)
+            campaign = msgspec.structs.replace(campaign, options=options)
+            await self._planner.check(uow, order_of(campaign))
+            await uow.campaigns.save(campaign, CampaignState.DRAFT)
+            await uow.commit()
+        return campaign
+
+
+class StartCampaign:
+    """Record everything that the campaign does, and let workers send it."""
+
+    def __init__(
+        self,
+        uow: UnitOfWorkFactory,
+        planner: InvitePlanner,
+        ids: Ids,
+        clock: Clock,
+        policies: Policies,
+    ) -> None:
+        self._uow = uow
+        self._planner = planner
+        self._ids = ids
+        self._clock = clock
+        self._policies = policies
+
+    async def __call__(self, campaign_id: str, by: Principal) -> Campaign:
+        """Start a draft. One that was started before is returned as it is: a second press sends
+        nothing. Raises Conflict when everybody is in already, Invalid when nobody can be mailed; the
+        draft stays."""
+        async with self._uow() as uow:
+            await uow.invitations.lock()
+            campaign = await uow.campaigns.get(campaign_id, for_update=True)
+            if campaign.state is not CampaignState.DRAFT:
+                return campaign
+            await self._planner.check(uow, order_of(campaign))
+            started = await self._start(uow, campaign, by)
+            await uow.campaigns.save(started, CampaignState.DRAFT)
+            await uow.commit()
+        return started
+
+    async def at_once(self, order: InviteOrder, by: Principal) -> Campaign:
+        """Draft and start in one transaction, for programs; refuses as above and keeps nothing."""
+        async with self._uow() as uow:
+            await uow.invitations.lock()
+            await self._planner.check(uow, order)
+            campaign = _draft(order, by, self._ids, self._clock)
+            await uow.campaigns.add(campaign)
+            started = await self._start(uow, campaign, by)
+            await uow.campaigns.save(started, CampaignState.DRAFT)
+            await uow.commit()
+        return started
+
+    async def _start(self, uow: UnitOfWork, campaign: Campaign, by: Principal) -> Campaign:
+        mails = cannot = already = 0
+        sample: Plan | None = None
+        async for page in self._planner.pages(uow, order_of(campaign)):
+            if sample is None or (page.cannot and not sample.cannot):
+                sample = page
+            mails += len(page.will)
+            cannot += len(page.cannot)
+            already += len(page.already)
+            await self._record(uow, campaign, page.will, by)
+            await uow.campaigns.add_refusals(
+                [
+                    msgspec.structs.replace(one, campaign_id=campaign.campaign_id)
+                    for one in page.cannot
+                ]
+            )
+        if not mails:
+            _refuse_empty(sample or Plan(), campaign.kind, cannot, already)
+        now = self._clock.now()
+        await uow.audit.append(
+            audit(
+                by,
+                now,
+                f"campaign.{campaign.kind.value}",
+                _subject(campaign),
+                campaign=campaign.campaign_id,
+                mails=str(mails),
+                cannot=str(cannot),
+                already=str(already),
+                delivery=campaign.options.delivery,
+            )
+        )
+        await uow.work.enqueue("send_mail", key="send_mail")
+        return msgspec.structs.replace(
+            campaign,
+            state=CampaignState.SENDING,
+            started_at=now,
+            recipients=mails,
+            cannot=cannot,
+            already=already,
+        )
+
+    async def _record(
+        self, uow: UnitOfWork, campaign: Campaign, planned: Sequence[PlannedMail], by: Principal
+    ) -> None:
+        """Write the invitations, their mails and their timeline."""
+        now = self._clock.now()
+        invitations = [self._invitation(campaign, mail, by, now) for mail in planned]
+        if campaign.kind is not CampaignKind.NUDGE:
+            await uow.invitations.void_tokens([one.invitation_id for one in invitations])
+        await uow.invitations.put(invitations)
+        await uow.mail.queue_all(
+            [
+                MailDelivery(
+                    delivery_id=self._ids.new(),
+                    kind=_MAIL_KINDS[campaign.kind],
+                    subject_ref=f"invitation:{one.invitation_id}:{one.sends}",
+                    to_address=one.email,
+                    invitation_id=one.invitation_id,
+                    campaign_id=campaign.campaign_id,
+                    due_at=now,
+                    created_at=now,
+                )
+                for one in invitations
+            ]
+        )
+        await uow.invitations.add_events(
+            [
+                InvitationEvent(
+                    account_no=one.account_no,
+                    invitation_id=one.invitation_id,
+                    at=now,
+                    kind=_EVENT_KINDS[campaign.kind],
+                    actor=by.name,
+                    detail=one.email,
+                )
+                for one in invitations
+            ]
+        )
+
+    def _invitation(
+        self, campaign: Campaign, mail: PlannedMail, by: Principal, now: datetime.datetime
+    ) -> StoredInvitation:
+        present = mail.present
+        if campaign.kind is CampaignKind.NUDGE:
+            assert present is not None
+            return msgspec.structs.replace(
+                present, sends=present.sends + 1, nudged_at=now, asked_at=None
+            )
+        actor = Actor.CUSTOMER if by.kind == "customer" else Actor.OPERATOR
+        state = transition(
+            present.state if present else None,
+            InvitationState.PENDING,
+            actor,
+            confirmed=campaign.options.confirm_declined,
+        )
+        options = campaign.options
+        if campaign.kind is CampaignKind.RESEND and present is not None:
+            options = options_of(present, options)
+        fresh = StoredInvitation(
+            invitation_id=present.invitation_id if present else self._ids.new(),
+            account_no=mail.account.account_no,
+            email=mail.email,
+            recipient=options.recipient,
+            delivery=f"invite_{options.delivery}",
+            language=options.language,
+            second_check=options.second_check,
+            username=mail.username,
+            state=state,
+            created_at=present.created_at if present else now,
+            invited_at=now,
+            expires_at=now + self._policies.invitation_lifetime,
+            created_by=by.principal_id,
+            campaign_id=campaign.campaign_id,
+            sends=present.sends + 1 if present else 1,
+        )
+        if campaign.kind is CampaignKind.RESEND and present is not None:
+            return msgspec.structs.replace(fresh, recipient=present.recipient)
+        return fresh
+
+
+class SteerCampaign:
+    """Pause, go on, or take back what was not sent yet."""
+
+    def __init__(self, uow: UnitOfWorkFactory, clock: Clock) -> None:
+        self._uow = uow
+        self._clock = clock
+
+    async def pause(self, campaign_id: str, by: Principal) -> Campaign:
+        """Hold what is not under way; raises Conflict for a campaign that is not being sent."""
+        return await self._move(
+            campaign_id, CampaignState.SENDING, CampaignState.PAUSED, by, "campaign.paused"
+        )
+
+    async def resume(self, campaign_id: str, by: Principal) -> Campaign:
+        return await self._move(
+            campaign_id, CampaignState.PAUSED, CampaignState.SENDING, by, "campaign.resumed"
+        )
+
+    async def cancel(self, campaign_id: str, by: Principal) -> Campaign:
+        """Take back the unsent mails. Customers who were not invited before count as never invited;
+        what has left cannot be taken back. Cancelling again is harmless."""
+        now = self._clock.now()
+        async with self._uow() as uow:
+            await uow.invitations.lock()
+            campaign = await uow.campaigns.get(campaign_id, for_update=True)
+            if campaign.state is CampaignState.CANCELLED:
+                return campaign
+            if campaign.state not in (CampaignState.SENDING, CampaignState.PAUSED):
+                raise Conflict(
+                    f"This campaign is {campaign.state.value}; nothing waits to be sent."
+                )
+            unsent = await uow.campaigns.cancel_unsent(campaign_id)
+            if campaign.kind is not CampaignKind.NUDGE:
+                await self._take_back(uow, campaign, unsent, by)
+            ended = msgspec.structs.replace(campaign, state=CampaignState.CANCELLED, ended_at=now)
+            await uow.campaigns.save(ended, campaign.state)
+            await uow.audit.append(
+                audit(
+                    by,
+                    now,
+                    "campaign.cancelled",
+                    _subject(campaign),
+                    campaign=campaign_id,
+                    taken_back=str(len(unsent)),
+                )
+            )
+            await uow.commit()
+        return ended
+
+    async def _take_back(
+        self, uow: UnitOfWork, campaign: Campaign, unsent: Sequence[str], by: Principal
+    ) -> None:
+        now = self._clock.now()
+        found = await uow.invitations.by_ids(unsent)
+        pending = [
+            one
+            for one in found.values()
+            if one.state is InvitationState.PENDING and one.campaign_id == campaign.campaign_id
+        ]
+        await uow.invitations.void_tokens([one.invitation_id for one in pending])
+        await uow.invitations.put(
+            [
+                msgspec.structs.replace(
+                    one,
+                    state=transition(one.state, InvitationState.REVOKED, Actor.OPERATOR),
+                    decided_at=now,
+                    reason="The campaign was cancelled before this mail was sent.",
+                )
+                for one in pending
+            ]
+        )
+        await uow.invitations.add_events(
+            [
+                InvitationEvent(
+                    account_no=one.account_no,
+                    invitation_id=one.invitation_id,
+                    at=now,
+                    kind="revoked",
+                    actor=by.name,
+                    detail="campaign cancelled before the mail was sent",
+                )
+                for one in pending
+            ]
+        )
+
+    async def _move(
+        self,
+        campaign_id: str,
+        expected: CampaignState,
+        to: CampaignState,
+        by: Principal,
+        action: str,
+    ) -> Campaign:
+        async with self._uow() as uow:
+            campaign = await uow.campaigns.get(campaign_id, for_update=True)
+            if campaign.state is to:
+                return campaign
+            if campaign.state is not expected:
+                raise Conflict(f"This campaign is {campaign.state.value}.")
+            moved = msgspec.structs.replace(campaign, state=to)
+            await uow.campaigns.save(moved, expected)
+            await uow.audit.append(
+                audit(by, self._clock.now(), action, _subject(campaign), campaign=campaign_id)
+            )
+            if to is CampaignState.SENDING:
+                await uow.work.enqueue("send_mail", key="send_mail")
+            await uow.commit()
+        return moved
+
+
+class RemindPending:
+    """The daily reminder of pending invitations, where the dealer asks for it; each one once."""
+
+    def __init__(
+        self, uow: UnitOfWorkFactory, start: StartCampaign, policies: Policies, clock: Clock
+    ) -> None:
+        self._uow = uow
+        self._start = start
+        self._policies = policies
+        self._clock = clock
+
+    async def __call__(self, by: Principal) -> int:
+        """Remind everybody who is due; return how many mails were recorded."""
+        days = self._policies.invite.remind_after_days
+        if not days:
+            return 0
+        due = await self._due(self._clock.now() - datetime.timedelta(days=days))
+        if not due:
+            return 0
+        order = again_order(CampaignKind.NUDGE, due, pending_days=days)
+        try:
+            return (await self._start.at_once(order, by)).recipients
+        except (Conflict, Invalid):
+            # Those that are due cannot be mailed; the follow-up list shows them with the reason.
+            return 0
+
+    async def _due(self, since: datetime.datetime) -> list[StoredInvitation]:
+        from_start: list[StoredInvitation] = []
+        after: str | None = None
+        async with self._uow() as uow:
+            while True:
+                rows, after = await uow.invitations.rows(
+                    InvitationFilter(pending_since=since), after, 500
+                )
+                from_start += [row.invitation for row in rows if row.invitation.nudged_at is None]
+                if after is None:
+                    return from_start
+
+
+def order_of(campaign: Campaign) -> InviteOrder:
+    return InviteOrder(kind=campaign.kind, selection=campaign.selection, options=campaign.options)
+
+
+def again_order(
+    kind: CampaignKind, invitations: Sequence[StoredInvitation], **options: Any
+) -> InviteOrder:
+    """Return the order that sends these invitations again, or reminds of them."""
+    return InviteOrder(
+        kind=kind,
+        selection=Selection(
+            account_nos=tuple(dict.fromkeys(one.account_no for one in invitations)),
+            invitation_ids=tuple(one.invitation_id for one in invitations),
+        ),
+        options=InviteOptions(**options),
+    )
+
+
+def _draft(order: InviteOrder, by: Principal, ids: Ids, clock: Clock) -> Campaign:
+    return Campaign(
+        campaign_id=ids.new(),
+        kind=order.kind,
+        selection=order.selection,
+        options=order.options,
+        created_by=by.principal_id,
+        created_by_name=by.name,
+        created_at=clock.now(),
+    )
+
+
+def _subject(campaign: Campaign) -> str:
+    """A campaign of one is the account's story; a larger one has its own."""
+    accounts = campaign.selection.account_nos
+    return f"account:{accounts[0]}" if len(accounts) == 1 else f"campaign:{campaign.campaign_id}"
+
+
+def _refuse_empty(sample: Plan, kind: CampaignKind, cannot: int, already: int) -> NoReturn:
+    """Nobody would get a mail: say why, naming the state or the field to mend."""
+    done = _DONE_WORDS[kind]
+    if cannot == 1 and not already:
+        one = sample.cannot[0]
+        raise Invalid(f"{one.account_name} cannot be {done}: {one.reason}. Nothing was sent.")
+    if already == 1 and not cannot:
+        other = sample.already[0]
+        raise Conflict(f"{other.account_name} {other.words}. Nothing was sent.")
+    if not cannot and not already:
+        raise Invalid("No customer matches any more. Nothing was sent.")
+    if not cannot:
+        raise Conflict(
+            f"None of the {already} customers can be {done}: all are already invited or "
+            "registered. Nothing was sent."
+        )
+    first = sample.cannot[0] if sample.cannot else None
+    because = f", for example {first.account_name}: {first.reason}" if first else ""
+    raise Invalid(
+        f"None of the {cannot + already} customers can be {done}: {cannot} cannot get the mail"
+        f"{because}; {already} are already invited or registered. Nothing was sent."
+    )

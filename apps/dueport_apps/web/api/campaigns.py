@@ -1,0 +1,147 @@
+"""Campaigns by the API: what was sent, to whom, how far it is; and the brakes."""
+
+from typing import Annotated, Any
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from dueport_apps.usecases.campaigns import SteerCampaign
+from dueport_apps.usecases.records import MailState
+from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from dueport_apps.web.api.invite_bodies import campaign_body, campaign_mail_body, refusal_body
+from dueport_apps.web.api.invite_shapes import (
+    CampaignBody,
+    CampaignMailPageBody,
+    CampaignPageBody,
+    RefusalPageBody,
+)
+from dueport_apps.web.api.shapes import After, Limit
+from dueport_apps.web.http.guards import operator_required
+from dueport_apps.web.people import operator_of
+
+AnyRequest = Request[Any, Any, Any]
+# The framework keeps the name ``state`` for itself.
+InState = Annotated[MailState | None, QueryParameter(name="state")]
+
+
+@get("/campaigns", guards=[operator_required("view")], summary="List campaigns")
+async def campaigns(
+    uow: NamedDependency[UnitOfWorkFactory], after: After = None, limit: Limit = 50
+) -> CampaignPageBody:
+    """Campaigns, newest first, each with how many of its mails are in each state."""
+    async with uow() as unit:
+        rows, following = await unit.campaigns.rows(after, limit)
+    return CampaignPageBody(
+        items=[campaign_body(row.campaign, row.progress) for row in rows], next=following
+    )
+
+
+@get("/campaigns/{campaign_id:str}", guards=[operator_required("view")], summary="One campaign")
+async def campaign(
+    campaign_id: FromPath[str], uow: NamedDependency[UnitOfWorkFactory]
+) -> CampaignBody:
+    """One campaign and its progress."""
+    async with uow() as unit:
+        return await _shown(unit, campaign_id)
+
+
+@get(
+    "/campaigns/{campaign_id:str}/mails",
+    guards=[operator_required("view")],
+    summary="A campaign's mails",
+)
+async def mails(
+    campaign_id: FromPath[str],
+    uow: NamedDependency[UnitOfWorkFactory],
+    in_state: InState = None,
+    after: After = None,
+    limit: Limit = 50,
+) -> CampaignMailPageBody:
+    """Every recipient with what became of the mail, in the mail server's words; or those in one
+    state. `unconfirmed` may have arrived: it is never repeated by itself."""
+    async with uow() as unit:
+        await unit.campaigns.get(campaign_id)
+        found, following = await unit.campaigns.mails(campaign_id, in_state, after, limit)
+    return CampaignMailPageBody(items=[campaign_mail_body(one) for one in found], next=following)
+
+
+@get(
+    "/campaigns/{campaign_id:str}/refusals",
+    guards=[operator_required("view")],
+    summary="Who could not be mailed",
+)
+async def refusals(
+    campaign_id: FromPath[str],
+    uow: NamedDependency[UnitOfWorkFactory],
+    after: After = None,
+    limit: Limit = 50,
+) -> RefusalPageBody:
+    """Selected customers who got no mail, each with the reason and the field to mend in the ERP."""
+    async with uow() as unit:
+        await unit.campaigns.get(campaign_id)
+        found, following = await unit.campaigns.refusals(campaign_id, after, limit)
+    return RefusalPageBody(items=[refusal_body(one) for one in found], next=following)
+
+
+@post(
+    "/campaigns/{campaign_id:str}/pause",
+    guards=[operator_required("invite")],
+    opt={"idempotency": "optional"},
+    status_code=200,
+    summary="Pause a campaign",
+)
+async def pause(
+    request: AnyRequest,
+    campaign_id: FromPath[str],
+    steer_campaign: NamedDependency[SteerCampaign],
+    uow: NamedDependency[UnitOfWorkFactory],
+) -> CampaignBody:
+    """Hold what is not under way; pausing twice is harmless."""
+    await steer_campaign.pause(campaign_id, operator_of(request))
+    async with uow() as unit:
+        return await _shown(unit, campaign_id)
+
+
+@post(
+    "/campaigns/{campaign_id:str}/resume",
+    guards=[operator_required("invite")],
+    opt={"idempotency": "optional"},
+    status_code=200,
+    summary="Go on with a campaign",
+)
+async def resume(
+    request: AnyRequest,
+    campaign_id: FromPath[str],
+    steer_campaign: NamedDependency[SteerCampaign],
+    uow: NamedDependency[UnitOfWorkFactory],
+) -> CampaignBody:
+    """Send the rest of a paused campaign; resuming twice is harmless."""
+    await steer_campaign.resume(campaign_id, operator_of(request))
+    async with uow() as unit:
+        return await _shown(unit, campaign_id)
+
+
+@post(
+    "/campaigns/{campaign_id:str}/cancel",
+    guards=[operator_required("invite")],
+    opt={"idempotency": "optional"},
+    status_code=200,
+    summary="Cancel a campaign",
+)
+async def cancel(
+    request: AnyRequest,
+    campaign_id: FromPath[str],
+    steer_campaign: NamedDependency[SteerCampaign],
+    uow: NamedDependency[UnitOfWorkFactory],
+) -> CampaignBody:
+    """Take back the unsent mails; what has left cannot be taken back. Cancelling twice is harmless."""
+    await steer_campaign.cancel(campaign_id, operator_of(request))
+    async with uow() as unit:
+        return await _shown(unit, campaign_id)
+
+
+async def _shown(uow: UnitOfWork, campaign_id: str) -> CampaignBody:
+    return campaign_body(
+        await uow.campaigns.get(campaign_id), await uow.campaigns.progress(campaign_id)
+    )

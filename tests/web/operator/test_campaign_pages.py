@@ -1,0 +1,248 @@
+"""Campaigns: live progress, pause and cancel, what became of each mail, and sending again."""
+
+import asyncio
+import re
+
+from dueport_apps.usecases.records import (
+    Campaign,
+    CampaignKind,
+    CampaignProgress,
+    CampaignState,
+    InviteOptions,
+    Selection,
+)
+from dueport_apps.web.operator.live_progress import Look, Picture, ProgressBoard
+from dueport_ports import Unavailable
+from tests.web.operator.desk import Desk
+from tests.world import START, World
+
+REFUSED = "5.1.1 no such mailbox"
+
+
+def campaign(state: CampaignState = CampaignState.SENDING) -> Campaign:
+    return Campaign(
+        campaign_id="c",
+        state=state,
+        selection=Selection(account_nos=("1001",)),
+        options=InviteOptions(),
+        created_by="o",
+        created_by_name="Olivia",
+        created_at=START,
+    )
+
+
+async def test_the_list_starts_empty_and_says_what_to_do(admin: Desk) -> None:
+    await admin.browser.get("/operator/campaigns")
+    assert "Nothing was sent yet" in admin.browser.text
+    await admin.send(await admin.draft("1001", "1002"))
+    await admin.draft("1003")
+    page = (await admin.browser.get("/operator/campaigns")).text
+    assert "Invitations to 2 recipients" in page
+    assert page.count("/operator/campaigns/") == 1, "a draft is no campaign yet"
+
+
+async def test_a_campaign_of_one_leads_back_to_the_account(admin: Desk) -> None:
+    await admin.send(await admin.draft("1001"))
+    assert "Invitations to Harbor Builders, LLC" in admin.browser.text
+    assert 'href="/operator/customers/1001"' in admin.browser.page
+
+
+async def test_paused_mails_wait_and_resumed_ones_leave(admin: Desk, world: World) -> None:
+    path = await admin.draft("1001", "1002")
+    await admin.send(path)
+    await admin.browser.submit(f"{path}/pause")
+    assert "Paused" in admin.browser.text
+    await world.run_jobs()
+    assert world.mail.sent == []
+    await admin.browser.submit(f"{path}/resume")
+    await world.run_jobs()
+    assert len(world.mail.sent) == 2
+    await admin.browser.submit(f"{path}/pause")
+    assert "This campaign is done." in admin.browser.notices[0]
+
+
+async def test_cancelling_takes_back_what_was_not_sent(admin: Desk, world: World) -> None:
+    path = await admin.draft("1001", "1002")
+    await admin.send(path)
+    assert "2 mails will not be sent" in admin.browser.text
+    await admin.browser.submit(f"{path}/cancel")
+    assert "Cancelled 2" in admin.browser.text
+    await world.run_jobs()
+    assert world.mail.sent == []
+    page = (await admin.browser.get("/operator/customers?invitation=none")).text
+    assert page.count('<th scope="row">') == 4
+
+
+async def test_the_servers_words_are_shown_and_the_lost_can_be_sent_again(
+    admin: Desk, world: World
+) -> None:
+    world.mail.refuse("pay@mueller.example", 550, REFUSED)
+    path = await admin.draft("1001", "1002")
+    await admin.send(path)
+    await world.run_jobs()
+    await admin.browser.get(path)
+    assert f"550 {REFUSED}" in admin.browser.text.replace("550 550", "550")
+    assert "Sent 1" in admin.browser.text
+    assert "Failed 1" in admin.browser.text
+    failed = (await admin.browser.get(f"{path}?state=failed")).text
+    assert failed.count('name="invitation_id"') == 1
+    assert "Harbor" not in failed
+
+    for fields in (
+        {"invitation_id": re.findall(r'name="invitation_id" value="(\w+)"', failed)},
+        {"which": "lost"},
+    ):
+        await admin.browser.get(path)
+        opened = await admin.browser.post(f"{path}/resend", fields)
+        await admin.browser.get(opened.headers["location"])
+        assert "Send 1 new link" in admin.browser.text
+        assert "pay@mueller.example" in admin.browser.text
+
+    nobody = await admin.browser.submit(f"{path}/resend")
+    assert nobody.status_code == 200
+    assert "Nobody is selected" in admin.browser.notices[0]
+
+
+async def test_a_copied_link_is_shown_once_and_opens_the_registration(
+    admin: Desk, world: World
+) -> None:
+    world.mail.refuse("ap@harbor.example", 550, REFUSED)
+    await admin.send(await admin.draft("1001"))
+    await world.run_jobs()
+    (row,) = await _invitations(world, "1001")
+    shown = await admin.browser.post(f"/operator/invitations/{row}/link")
+    assert shown.status_code == 200
+    link = re.search(r'value="(http://[^"]+/register/[^"]+)"', shown.text)
+    assert link is not None
+    assert "It is personal" in admin.browser.text
+    user = await world.register(link[1].rsplit("/", 1)[1])
+    assert user.email == "ap@harbor.example"
+
+    await admin.browser.get("/operator/customers/1001")
+    over = await admin.browser.post(f"/operator/invitations/{row}/link")
+    assert over.status_code == 409
+    assert "accepted" in admin.browser.notices[0]
+
+
+async def test_every_list_of_a_campaign_is_a_file_too(admin: Desk, world: World) -> None:
+    world.mail.refuse("pay@mueller.example", 550, REFUSED)
+    path = await admin.draft("1001", "1002", "1003")
+    await admin.send(path)
+    await world.run_jobs()
+    recipients = (await admin.browser.client.get(f"{path}/recipients.csv")).text
+    assert len(recipients.splitlines()) == 3
+    assert REFUSED in recipients
+    refusals = (await admin.browser.client.get(f"{path}/refusals.csv")).text
+    assert "1003" in refusals
+
+
+async def test_a_reader_sees_progress_and_no_buttons(reader: Desk, world: World) -> None:
+    started = await world.start_campaign("1001")
+    path = f"/operator/campaigns/{started.campaign_id}"
+    page = (await reader.browser.get(path)).text
+    assert "Queued" in page
+    assert "Pause" not in page
+    for step in ("pause", "resume", "cancel", "resend"):
+        assert (await reader.browser.post(f"{path}/{step}")).status_code == 403
+
+
+async def test_the_stream_of_a_finished_campaign_ends_at_once(admin: Desk, world: World) -> None:
+    path = await admin.draft("1001")
+    await admin.send(path)
+    await world.run_jobs()
+    stream = await admin.browser.client.get(f"{path}/progress?shown=sending")
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    events = stream.text.strip().split("\n\n")
+    assert "1 of 1" in events[0]
+    assert events[0].startswith("data: "), "only events without a name are put into the page"
+    assert events[1].startswith("event: turned")
+    assert events[2].startswith("event: done")
+    assert (await admin.browser.client.get("/operator/campaigns/none/progress")).status_code == 404
+
+
+async def test_however_many_watch_the_database_is_asked_by_one(admin: Desk) -> None:
+    looks = 0
+    sent = 0
+
+    async def look(_: str) -> tuple[Campaign, CampaignProgress]:
+        nonlocal looks, sent
+        looks += 1
+        sent = min(sent + 1, 10)
+        state = CampaignState.DONE if sent == 10 else CampaignState.SENDING
+        return campaign(state), CampaignProgress(sent=sent, queued=10 - sent)
+
+    board = ProgressBoard(every_s=0.02)
+    seen = await asyncio.gather(*(_pictures(board, look) for _ in range(50)))
+    assert looks == 10
+    assert all(pictures[-1].is_over for pictures in seen)
+    await asyncio.sleep(0)
+    assert board.pollers == 0
+
+
+async def test_the_poller_stops_when_nobody_watches() -> None:
+    looks = 0
+
+    async def look(_: str) -> tuple[Campaign, CampaignProgress]:
+        nonlocal looks
+        looks += 1
+        return campaign(), CampaignProgress(queued=5, sent=looks)
+
+    board = ProgressBoard(every_s=0.01)
+    stream = board.watch("c", look)
+    assert await anext(stream) is not None
+    assert board.pollers == 1
+    await stream.aclose()  # type: ignore[attr-defined]  # It is a generator.
+    assert board.pollers == 0
+    before = looks
+    await asyncio.sleep(0.05)
+    assert looks == before
+
+
+async def test_a_database_that_does_not_answer_ends_the_stream_and_not_the_process() -> None:
+    async def look(_: str) -> tuple[Campaign, CampaignProgress]:
+        raise Unavailable("The database does not answer.")
+
+    board = ProgressBoard(every_s=0.01)
+    assert await _pictures(board, look) == []
+    assert board.pollers == 0
+
+
+async def test_speed_and_time_left_follow_what_leaves() -> None:
+    now = 0.0
+    sent = 0
+
+    async def look(_: str) -> tuple[Campaign, CampaignProgress]:
+        nonlocal now, sent
+        now += 2
+        sent += 100
+        state = CampaignState.SENDING if sent < 500 else CampaignState.DONE
+        return campaign(state), CampaignProgress(sent=sent, queued=500 - sent)
+
+    board = ProgressBoard(every_s=0, clock=lambda: now)
+    pictures = await _pictures(board, look)
+    assert pictures[0].per_minute == 0
+    assert pictures[1].per_minute == 3_000
+    assert pictures[1].seconds_left == 6
+    paused = Picture(
+        campaign=campaign(CampaignState.PAUSED),
+        progress=CampaignProgress(queued=5),
+        per_minute=100,
+    )
+    assert paused.seconds_left == 0
+
+
+async def test_reminders_are_a_campaign_of_their_own(admin: Desk, world: World) -> None:
+    await world.invite("1001")
+    nudge = await world.start_campaign("1001", kind=CampaignKind.NUDGE)
+    await admin.browser.get(f"/operator/campaigns/{nudge.campaign_id}")
+    assert "Reminders to Harbor Builders, LLC" in admin.browser.text
+
+
+async def _pictures(board: ProgressBoard, look: Look) -> list[Picture]:
+    return [picture async for picture in board.watch("c", look) if picture is not None]
+
+
+async def _invitations(world: World, account_no: str) -> list[str]:
+    async with world.container.uow()() as uow:
+        rows = await uow.invitations.of_account(account_no)
+    return [row.invitation.invitation_id for row in rows]
