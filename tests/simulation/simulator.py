@@ -38,6 +38,7 @@ from dueport_ports import (
 )
 from dueport_ports.testing.email import FakeEmailSender
 from dueport_ports.testing.fake_processor import FakeProcessor
+from dueport_ports.testing.fake_vendor import FakePayment
 from dueport_ports.testing.fakes_erp import FakeErp
 from tests.world import PROCESSOR, World, account, item
 
@@ -85,17 +86,25 @@ class CrashingUow:
 class SimulatedProcessor(FakeProcessor):
     """Loses answers by chance, answers reads with old news, and dies with the process."""
 
+    stale_share = 0.2
+
     def __init__(self, simulation: "Simulation") -> None:
         super().__init__(simulation.clock, fault=simulation.processor_fault)
         self._simulation = simulation
-        self._old: dict[str, PaymentSnapshot] = {}
+        self._past: dict[str, list[PaymentSnapshot]] = {}
+
+    def _charge(self, attempt: PaymentAttempt) -> FakePayment:
+        payment = super()._charge(attempt)
+        self._past[payment.ref] = [self._snapshot(payment)]
+        return payment
 
     async def fetch(self, processor_ref: str) -> PaymentSnapshot:
         fresh = await super().fetch(processor_ref)
-        old = self._old.get(processor_ref)
-        self._old[processor_ref] = fresh
-        if old is not None and self._simulation.chance("stale read", 0.2):
-            return old
+        past = self._past[processor_ref]
+        if fresh != past[-1]:
+            past.append(fresh)
+        if self._simulation.chance("stale read", self.stale_share):
+            return self._simulation.random.choice(past)
         return fresh
 
     def charges(self) -> list[PaymentAttempt]:

@@ -177,7 +177,9 @@ class FakeProcessor(
 
     async def fetch(self, processor_ref: str) -> PaymentSnapshot:
         self._meet("fetch")
-        payment = self._payment(processor_ref)
+        return self._snapshot(self._payment(processor_ref))
+
+    def _snapshot(self, payment: FakePayment) -> PaymentSnapshot:
         attempt = payment.attempt
         return PaymentSnapshot(
             processor_ref=payment.ref,
