@@ -77,6 +77,12 @@ def test_no_mail_loads_anything_from_the_net(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
+def test_lines_are_short_enough_to_travel_without_being_encoded(name: str) -> None:
+    mail = renderer().render_message(MESSAGES[name])
+    assert max(len(line) for line in (*mail.html.splitlines(), *mail.text.splitlines())) < 900
+
+
+@pytest.mark.parametrize("name", MESSAGES)
 def test_text_and_html_lead_to_the_same_pages(name: str) -> None:
     mail = renderer().render_message(MESSAGES[name])
     in_text = set(re.findall(r"https://\S+", mail.text))

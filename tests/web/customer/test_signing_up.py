@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dueport_apps.usecases.records import InviteRecipient
+from dueport_apps.usecases.records import InviteRecipient, MailState
 from dueport_core.invitations import InvitationState
 from dueport_ports import Contact
 from tests.databases import TestDatabases
@@ -66,6 +66,13 @@ async def test_the_mail_leads_to_the_registration(app: PortalApp, world: World) 
     await browser.open(f"/register/{token_in(world.mail.sent[0].text)}")
     assert (await browser.submit("/register", FILLED)).url.path == "/outstanding"
     assert "Harbor Builders, LLC" in browser.text
+
+
+async def test_a_mail_that_cannot_be_delivered_is_seen_on_the_account(world: World) -> None:
+    world.mail.refuse("pay@mueller.example", 550, "5.1.1 no such mailbox")
+    await signed_up(world, "pay@mueller.example")
+    row = await invitation_row(world, "1002")
+    assert (row.mail_state, row.mail_code) == (MailState.FAILED, 550)
 
 
 async def test_every_account_with_the_address_gets_its_mail(world: World) -> None:
