@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from dueport_apps.usecases.records import AccountLink, InvitationRow
+from dueport_apps.usecases.invite_records import InvitationRow
+from dueport_apps.usecases.records import AccountLink
 from tests.world import PASSWORD, World
 
 FILLED = {

@@ -24,20 +24,17 @@ from dueport_apps.settings import DealerConfig, Settings
 from dueport_apps.storage.migrate import migrate
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
 from dueport_apps.usecases.accept_invitation import AcceptInvitationCommand
+from dueport_apps.usecases.invite_records import Campaign, CampaignKind, InviteOptions, Selection
 from dueport_apps.usecases.plan_invitations import InviteOrder
 from dueport_apps.usecases.quote_payment import QuotePaymentCommand
 from dueport_apps.usecases.records import (
     AccountFilter,
     AccountLink,
-    Campaign,
-    CampaignKind,
-    InviteOptions,
     Operator,
     OperatorRole,
     Permission,
     PortalUser,
     Principal,
-    Selection,
     StoredInstrument,
 )
 from dueport_apps.usecases.submit_payment import SubmitPaymentCommand

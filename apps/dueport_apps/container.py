@@ -43,13 +43,7 @@ from dueport_apps.usecases.addresses import PortalAddresses
 from dueport_apps.usecases.announce import Announce
 from dueport_apps.usecases.api_keys import IssueApiKey, RevokeApiKey
 from dueport_apps.usecases.ask_for_link import AskForLink
-from dueport_apps.usecases.campaigns import (
-    DraftCampaign,
-    RehearseInvitations,
-    RemindPending,
-    StartCampaign,
-    SteerCampaign,
-)
+from dueport_apps.usecases.campaigns import DraftCampaign, RehearseInvitations, StartCampaign
 from dueport_apps.usecases.change_password import ChangeLanguage, ChangePassword
 from dueport_apps.usecases.clean_up import CleanUp
 from dueport_apps.usecases.collect_method import BeginCollect, FinishCollect
@@ -80,6 +74,7 @@ from dueport_apps.usecases.receipts import ResendReceipt, ShowReceipt
 from dueport_apps.usecases.receive_bounce import REPORT_BYTES_MAX, ReadBounces, ReceiveBounce
 from dueport_apps.usecases.receive_webhook import ReceiveWebhook
 from dueport_apps.usecases.refresh_figures import RefreshFigures
+from dueport_apps.usecases.remind_pending import RemindPending
 from dueport_apps.usecases.request_sync import RequestSync
 from dueport_apps.usecases.requote_payment import RequotePayment
 from dueport_apps.usecases.reset_password import (
@@ -101,6 +96,7 @@ from dueport_apps.usecases.sign_in import (
     SignInOperator,
 )
 from dueport_apps.usecases.sign_up import MailSignUp, RequestSignUp
+from dueport_apps.usecases.steer_campaign import SteerCampaign
 from dueport_apps.usecases.steer_invitation import (
     ClearBounce,
     CopyInvitationLink,

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from dependency_injector import providers
 
-from dueport_apps.usecases.plan_invitations import InviteOrder
-from dueport_apps.usecases.records import (
-    AccountFilter,
+from dueport_apps.usecases.invite_records import (
     Campaign,
     CampaignProgress,
     CampaignState,
     Selection,
 )
+from dueport_apps.usecases.plan_invitations import InviteOrder
+from dueport_apps.usecases.records import AccountFilter
 from dueport_core.errors import Conflict
 from dueport_email_smtp.plugin import build
 from dueport_email_smtp.settings import Encryption, SmtpSettings

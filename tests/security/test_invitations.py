@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from dueport_apps.adapters.identifiers import SecretTokens
-from dueport_apps.usecases.records import CampaignKind
+from dueport_apps.usecases.invite_records import CampaignKind
 from dueport_apps.usecases.sign_in import SignInCommand
 from dueport_core.errors import DueportError, Forbidden
 from dueport_core.invitations import InvitationState

@@ -8,19 +8,21 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
-from dueport_apps.usecases.records import (
-    AttemptState,
+from dueport_apps.usecases.invite_records import (
     Campaign,
     InvitationToken,
     InviteOptions,
+    Selection,
+    StoredInvitation,
+)
+from dueport_apps.usecases.records import (
+    AttemptState,
     MailDelivery,
     Operator,
     OperatorRole,
     PortalUser,
-    Selection,
     StoredAttempt,
     StoredInstrument,
-    StoredInvitation,
     StoredSettlement,
     SyncRun,
 )

@@ -6,9 +6,7 @@ import msgspec
 import pytest
 
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
-from dueport_apps.usecases.records import (
-    AccountFilter,
-    AccountLink,
+from dueport_apps.usecases.invite_records import (
     BouncedAddress,
     CampaignKind,
     CampaignProgress,
@@ -17,10 +15,9 @@ from dueport_apps.usecases.records import (
     Enrolment,
     InviteOptions,
     InviteRecipient,
-    MailOutcome,
-    MailState,
     Selection,
 )
+from dueport_apps.usecases.records import AccountFilter, AccountLink, MailOutcome, MailState
 from dueport_core.credentials import UsernameSource
 from dueport_core.errors import Conflict, Invalid, NotFound
 from dueport_ports import Deleted, Entity

@@ -10,17 +10,14 @@ from sqlalchemy import text
 
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
-from dueport_apps.usecases.records import (
-    AccountFilter,
-    AccountLink,
+from dueport_apps.usecases.invite_records import (
     Funnel,
     InvitationEvent,
     InvitationFilter,
     InviteRecipient,
-    MailOutcome,
-    MailState,
     Selection,
 )
+from dueport_apps.usecases.records import AccountFilter, AccountLink, MailOutcome, MailState
 from dueport_core.accounts import Contact
 from dueport_core.credentials import UsernameSource
 from dueport_core.errors import Conflict, NotFound

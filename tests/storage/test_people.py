@@ -11,7 +11,8 @@ import pytest
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.people_reader import PeopleReader
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
-from dueport_apps.usecases.records import AccountLink, ApiKey, Login, OneTimeToken, Permission
+from dueport_apps.usecases.invite_records import Login
+from dueport_apps.usecases.records import AccountLink, ApiKey, OneTimeToken, Permission
 from dueport_core.errors import Conflict, NotFound
 from dueport_core.invitations import InvitationState
 from tests.storage.samples import NOW, account, invitation, later, operator, store, user

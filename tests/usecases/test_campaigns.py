@@ -6,19 +6,17 @@ import datetime
 import pytest
 
 from dueport_apps.usecases.campaigns import again_order
-from dueport_apps.usecases.plan_invitations import InviteOrder, Plan
-from dueport_apps.usecases.records import (
-    SYSTEM,
-    AccountFilter,
+from dueport_apps.usecases.invite_records import (
     CampaignKind,
     CampaignState,
     InvitationFilter,
     InviteOptions,
     InviteRecipient,
-    MailState,
     Selection,
     StoredInvitation,
 )
+from dueport_apps.usecases.plan_invitations import InviteOrder, Plan
+from dueport_apps.usecases.records import SYSTEM, AccountFilter, MailState
 from dueport_core.errors import Conflict, Invalid, NotFound
 from dueport_core.invitations import InvitationState
 from dueport_ports import Contact, UsernameSource

@@ -8,8 +8,8 @@ import pytest
 
 from dueport_apps.jobs.handlers import job_handlers
 from dueport_apps.jobs.kinds import JOB_KINDS
+from dueport_apps.usecases.invite_records import Selection
 from dueport_apps.usecases.plan_invitations import InviteOrder
-from dueport_apps.usecases.records import Selection
 from dueport_apps.web.http.idempotency import KeptAnswer
 from dueport_apps.web.http.sessions import AuthLevel, SessionRecord
 from dueport_apps.web.http.settings import Portal

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dueport_apps.usecases.accept_invitation import AcceptInvitationCommand
-from dueport_apps.usecases.records import PortalUser, StoredInvitation
+from dueport_apps.usecases.invite_records import StoredInvitation
+from dueport_apps.usecases.records import PortalUser
 from dueport_apps.usecases.sign_in import MustRegister, SignInCommand
 from dueport_core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyTries
 from dueport_core.invitations import InvitationState

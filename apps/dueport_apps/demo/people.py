@@ -8,8 +8,9 @@ from dueport_apps.container import Container
 from dueport_apps.demo.cast import GUEST_ACCOUNT, GUEST_CONTACT, GUEST_EMAIL
 from dueport_apps.sandbox.mailbox import Mailbox
 from dueport_apps.usecases.accept_invitation import AcceptInvitationCommand
+from dueport_apps.usecases.invite_records import Selection
 from dueport_apps.usecases.plan_invitations import InviteOrder
-from dueport_apps.usecases.records import SYSTEM, OperatorRole, Selection
+from dueport_apps.usecases.records import SYSTEM, OperatorRole
 from dueport_apps.usecases.set_up_operator import AddOperatorCommand, SetUpOperatorCommand
 
 OPERATOR_EMAIL: Final = "admin@cedaryard.example"

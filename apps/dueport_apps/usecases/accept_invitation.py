@@ -9,15 +9,10 @@ from dueport_apps.usecases.invitation_steps import (
     lock_live,
     refuse_second_login,
 )
+from dueport_apps.usecases.invite_records import StoredInvitation
 from dueport_apps.usecases.password_rules import PasswordRules
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
-    AccountLink,
-    PortalUser,
-    Principal,
-    StoredInvitation,
-    audit,
-)
+from dueport_apps.usecases.records import AccountLink, PortalUser, Principal, audit
 from dueport_apps.usecases.services import Ids, PasswordHasher, Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.accounts import Account

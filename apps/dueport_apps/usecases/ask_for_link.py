@@ -6,8 +6,9 @@ import msgspec
 
 from dueport_apps.usecases.addresses import PortalAddresses
 from dueport_apps.usecases.invitation_steps import customer_of_invitation, event_of, is_live
+from dueport_apps.usecases.invite_records import StoredInvitation
 from dueport_apps.usecases.mails import LinkAskedMail
-from dueport_apps.usecases.records import StoredInvitation, audit
+from dueport_apps.usecases.records import audit
 from dueport_apps.usecases.services import Mailroom, Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.invitations import InvitationState

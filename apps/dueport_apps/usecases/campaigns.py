@@ -10,6 +10,15 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
+from dueport_apps.usecases.invite_records import (
+    Campaign,
+    CampaignKind,
+    CampaignState,
+    InvitationEvent,
+    InviteOptions,
+    Selection,
+    StoredInvitation,
+)
 from dueport_apps.usecases.plan_invitations import (
     InviteOrder,
     InvitePlanner,
@@ -18,19 +27,7 @@ from dueport_apps.usecases.plan_invitations import (
     options_of,
 )
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
-    Campaign,
-    CampaignKind,
-    CampaignState,
-    InvitationEvent,
-    InvitationFilter,
-    InviteOptions,
-    MailDelivery,
-    Principal,
-    Selection,
-    StoredInvitation,
-    audit,
-)
+from dueport_apps.usecases.records import MailDelivery, Principal, audit
 from dueport_apps.usecases.services import Ids
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.actors import Actor
@@ -168,7 +165,7 @@ class StartCampaign:
                 by,
                 now,
                 f"campaign.{campaign.kind.value}",
-                _subject(campaign),
+                subject_of(campaign),
                 campaign=campaign.campaign_id,
                 mails=str(mails),
                 cannot=str(cannot),
@@ -265,155 +262,6 @@ class StartCampaign:
         return fresh
 
 
-class SteerCampaign:
-    """Pause, go on, or take back what was not sent yet."""
-
-    def __init__(self, uow: UnitOfWorkFactory, clock: Clock) -> None:
-        self._uow = uow
-        self._clock = clock
-
-    async def pause(self, campaign_id: str, by: Principal) -> Campaign:
-        """Hold what is not under way; raises Conflict for a campaign that is not being sent."""
-        return await self._move(
-            campaign_id, CampaignState.SENDING, CampaignState.PAUSED, by, "campaign.paused"
-        )
-
-    async def resume(self, campaign_id: str, by: Principal) -> Campaign:
-        return await self._move(
-            campaign_id, CampaignState.PAUSED, CampaignState.SENDING, by, "campaign.resumed"
-        )
-
-    async def cancel(self, campaign_id: str, by: Principal) -> Campaign:
-        """Take back the unsent mails. Customers who were not invited before count as never invited;
-        what has left cannot be taken back. Cancelling again is harmless."""
-        now = self._clock.now()
-        async with self._uow() as uow:
-            await uow.invitations.lock()
-            campaign = await uow.campaigns.get(campaign_id, for_update=True)
-            if campaign.state is CampaignState.CANCELLED:
-                return campaign
-            if campaign.state not in (CampaignState.SENDING, CampaignState.PAUSED):
-                raise Conflict(
-                    f"This campaign is {campaign.state.value}; nothing waits to be sent."
-                )
-            unsent = await uow.campaigns.cancel_unsent(campaign_id)
-            if campaign.kind is not CampaignKind.NUDGE:
-                await self._take_back(uow, campaign, unsent, by)
-            ended = msgspec.structs.replace(campaign, state=CampaignState.CANCELLED, ended_at=now)
-            await uow.campaigns.save(ended, campaign.state)
-            await uow.audit.append(
-                audit(
-                    by,
-                    now,
-                    "campaign.cancelled",
-                    _subject(campaign),
-                    campaign=campaign_id,
-                    taken_back=str(len(unsent)),
-                )
-            )
-            await uow.commit()
-        return ended
-
-    async def _take_back(
-        self, uow: UnitOfWork, campaign: Campaign, unsent: Sequence[str], by: Principal
-    ) -> None:
-        now = self._clock.now()
-        found = await uow.invitations.by_ids(unsent)
-        pending = [
-            one
-            for one in found.values()
-            if one.state is InvitationState.PENDING and one.campaign_id == campaign.campaign_id
-        ]
-        await uow.invitations.void_tokens([one.invitation_id for one in pending])
-        await uow.invitations.put(
-            [
-                msgspec.structs.replace(
-                    one,
-                    state=transition(one.state, InvitationState.REVOKED, Actor.OPERATOR),
-                    decided_at=now,
-                    reason="The campaign was cancelled before this mail was sent.",
-                )
-                for one in pending
-            ]
-        )
-        await uow.invitations.add_events(
-            [
-                InvitationEvent(
-                    account_no=one.account_no,
-                    invitation_id=one.invitation_id,
-                    at=now,
-                    kind="revoked",
-                    actor=by.name,
-                    detail="campaign cancelled before the mail was sent",
-                )
-                for one in pending
-            ]
-        )
-
-    async def _move(
-        self,
-        campaign_id: str,
-        expected: CampaignState,
-        to: CampaignState,
-        by: Principal,
-        action: str,
-    ) -> Campaign:
-        async with self._uow() as uow:
-            campaign = await uow.campaigns.get(campaign_id, for_update=True)
-            if campaign.state is to:
-                return campaign
-            if campaign.state is not expected:
-                raise Conflict(f"This campaign is {campaign.state.value}.")
-            moved = msgspec.structs.replace(campaign, state=to)
-            await uow.campaigns.save(moved, expected)
-            await uow.audit.append(
-                audit(by, self._clock.now(), action, _subject(campaign), campaign=campaign_id)
-            )
-            if to is CampaignState.SENDING:
-                await uow.work.enqueue("send_mail", key="send_mail")
-            await uow.commit()
-        return moved
-
-
-class RemindPending:
-    """The daily reminder of pending invitations, where the dealer asks for it; each one once."""
-
-    def __init__(
-        self, uow: UnitOfWorkFactory, start: StartCampaign, policies: Policies, clock: Clock
-    ) -> None:
-        self._uow = uow
-        self._start = start
-        self._policies = policies
-        self._clock = clock
-
-    async def __call__(self, by: Principal) -> int:
-        """Remind everybody who is due; return how many mails were recorded."""
-        days = self._policies.invite.remind_after_days
-        if not days:
-            return 0
-        due = await self._due(self._clock.now() - datetime.timedelta(days=days))
-        if not due:
-            return 0
-        order = again_order(CampaignKind.NUDGE, due, pending_days=days)
-        try:
-            return (await self._start.at_once(order, by)).recipients
-        except (Conflict, Invalid):
-            # Those that are due cannot be mailed; the follow-up list shows them with the reason.
-            return 0
-
-    async def _due(self, since: datetime.datetime) -> list[StoredInvitation]:
-        from_start: list[StoredInvitation] = []
-        after: str | None = None
-        async with self._uow() as uow:
-            while True:
-                rows, after = await uow.invitations.rows(
-                    InvitationFilter(pending_since=since), after, 500
-                )
-                from_start += [row.invitation for row in rows if row.invitation.nudged_at is None]
-                if after is None:
-                    return from_start
-
-
 def order_of(campaign: Campaign) -> InviteOrder:
     return InviteOrder(kind=campaign.kind, selection=campaign.selection, options=campaign.options)
 
@@ -444,7 +292,7 @@ def _draft(order: InviteOrder, by: Principal, ids: Ids, clock: Clock) -> Campaig
     )
 
 
-def _subject(campaign: Campaign) -> str:
+def subject_of(campaign: Campaign) -> str:
     """A campaign of one is the account's story; a larger one has its own."""
     accounts = campaign.selection.account_nos
     return f"account:{accounts[0]}" if len(accounts) == 1 else f"campaign:{campaign.campaign_id}"

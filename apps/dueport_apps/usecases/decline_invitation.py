@@ -3,7 +3,8 @@
 import msgspec
 
 from dueport_apps.usecases.invitation_steps import customer_of_invitation, event_of
-from dueport_apps.usecases.records import StoredInvitation, audit
+from dueport_apps.usecases.invite_records import StoredInvitation
+from dueport_apps.usecases.records import audit
 from dueport_apps.usecases.services import Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.actors import Actor

@@ -16,18 +16,12 @@ from dueport_apps.usecases.invitation_steps import (
     event_of,
     refuse_second_login,
 )
+from dueport_apps.usecases.invite_records import Enrolment, InviteRecipient, StoredInvitation
 from dueport_apps.usecases.link_account import tell_linked
 from dueport_apps.usecases.mails import EnrolmentNotice
 from dueport_apps.usecases.password_rules import PasswordRules
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
-    Enrolment,
-    InviteRecipient,
-    PortalUser,
-    Principal,
-    StoredInvitation,
-    audit,
-)
+from dueport_apps.usecases.records import PortalUser, Principal, audit
 from dueport_apps.usecases.services import Ids, Mailroom, PasswordHasher
 from dueport_apps.usecases.sign_in import WRONG, CheckPassword, SignInCommand
 from dueport_apps.usecases.sign_up import CLOSED

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from dueport_apps.usecases.records import Enrolment, Principal, audit
+from dueport_apps.usecases.invite_records import Enrolment
+from dueport_apps.usecases.records import Principal, audit
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.accounts import Account
 from dueport_ports import Clock

@@ -2,13 +2,13 @@
 
 import datetime
 
-from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     InvitationEvent,
     InvitationEventKind,
-    Principal,
     StoredInvitation,
 )
+from dueport_apps.usecases.policies import Policies
+from dueport_apps.usecases.records import Principal
 from dueport_apps.usecases.services import Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_core.accounts import Account

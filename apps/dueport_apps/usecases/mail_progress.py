@@ -96,7 +96,7 @@ class MailBatch(SendProgress):
         delivery_id = self._by_message[message.message_id].delivery_id
         answer = asyncio.get_running_loop().create_future()
         self._asking[delivery_id] = answer
-        if not self._begun and self._all_ask is not None:
+        if self._all_ask is not None and len(self._asking) >= len(self._begun):
             _wake(self._all_ask)
         if self._recording is None or self._recording.done():
             self._recording = asyncio.create_task(self._record_all(), name="record mail")

@@ -3,8 +3,8 @@
 import msgspec
 
 from dueport_apps.usecases.invitation_steps import DEAD_LINK, event_of, is_live
+from dueport_apps.usecases.invite_records import StoredInvitation
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import StoredInvitation
 from dueport_apps.usecases.services import Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.errors import NotFound

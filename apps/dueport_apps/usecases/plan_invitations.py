@@ -10,18 +10,18 @@ from collections.abc import AsyncIterator, Iterator
 import msgspec
 
 from dueport_apps.usecases.addresses import PortalAddresses
-from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     CampaignKind,
     CampaignRefusal,
     InvitationRow,
     InviteCandidate,
     InviteOptions,
     InviteRecipient,
-    MailState,
     Selection,
     StoredInvitation,
 )
+from dueport_apps.usecases.policies import Policies
+from dueport_apps.usecases.records import MailState
 from dueport_apps.usecases.services import Deliveries
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_core.invitations import InvitationState

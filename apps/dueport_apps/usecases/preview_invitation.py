@@ -2,13 +2,14 @@
 
 import msgspec
 
+from dueport_apps.usecases.invite_records import CampaignKind
 from dueport_apps.usecases.plan_invitations import (
     InviteOrder,
     InvitePlanner,
     PlannedMail,
     options_of,
 )
-from dueport_apps.usecases.records import CampaignKind, Language, Principal, audit
+from dueport_apps.usecases.records import Language, Principal, audit
 from dueport_apps.usecases.services import Ids, Mailroom, WrittenMail
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_ports import Clock, Invalid, InviteContent, Skipped, check_email

@@ -11,13 +11,8 @@ from typing import Literal, Protocol
 import msgspec
 import structlog
 
-from dueport_apps.usecases.records import (
-    SYSTEM,
-    InvitationEvent,
-    MailDelivery,
-    Principal,
-    audit,
-)
+from dueport_apps.usecases.invite_records import InvitationEvent
+from dueport_apps.usecases.records import SYSTEM, MailDelivery, Principal, audit
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_ports import Clock, Invalid
 

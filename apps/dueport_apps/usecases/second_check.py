@@ -11,7 +11,8 @@ from dueport_apps.usecases.invitation_steps import (
     event_of,
     lock_live,
 )
-from dueport_apps.usecases.records import SYSTEM, StoredInvitation, audit
+from dueport_apps.usecases.invite_records import StoredInvitation
+from dueport_apps.usecases.records import SYSTEM, audit
 from dueport_apps.usecases.services import Tokens
 from dueport_apps.usecases.steer_invitation import revoke
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory

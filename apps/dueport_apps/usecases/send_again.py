@@ -3,13 +3,13 @@
 import datetime
 
 from dueport_apps.usecases.campaigns import StartCampaign, again_order
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     Campaign,
     CampaignKind,
     InvitationFilter,
-    Principal,
     StoredInvitation,
 )
+from dueport_apps.usecases.records import Principal
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_ports import Clock, Conflict, Invalid
 

@@ -9,14 +9,8 @@ import datetime
 import msgspec
 
 from dueport_apps.usecases.compose_invitations import credential_hash
-from dueport_apps.usecases.records import (
-    InvitationToken,
-    Operator,
-    PortalUser,
-    Principal,
-    StoredInvitation,
-    audit,
-)
+from dueport_apps.usecases.invite_records import InvitationToken, StoredInvitation
+from dueport_apps.usecases.records import Operator, PortalUser, Principal, audit
 from dueport_apps.usecases.services import PasswordHasher, SecondFactor, Tokens
 from dueport_apps.usecases.throttle import Throttle
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory

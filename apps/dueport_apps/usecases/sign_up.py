@@ -12,15 +12,10 @@ import msgspec
 from dueport_apps.usecases.accept_invitation import FORM_INCOMPLETE
 from dueport_apps.usecases.addresses import PortalAddresses
 from dueport_apps.usecases.invitation_steps import customer_of_invitation, event_of
+from dueport_apps.usecases.invite_records import InvitationToken, InviteRecipient, StoredInvitation
 from dueport_apps.usecases.mails import AlreadyRegisteredMail, SignUpMail
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
-    InvitationToken,
-    InviteRecipient,
-    PortalUser,
-    StoredInvitation,
-    audit,
-)
+from dueport_apps.usecases.records import PortalUser, audit
 from dueport_apps.usecases.services import Ids, Mailroom, Tokens
 from dueport_apps.usecases.throttle import Throttle
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory

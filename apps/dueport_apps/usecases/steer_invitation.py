@@ -3,14 +3,13 @@
 import msgspec
 
 from dueport_apps.usecases.addresses import PortalAddresses
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     InvitationEvent,
     InvitationEventKind,
     InvitationToken,
-    Principal,
     StoredInvitation,
-    audit,
 )
+from dueport_apps.usecases.records import Principal, audit
 from dueport_apps.usecases.services import Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.actors import Actor

@@ -4,8 +4,8 @@ from typing import get_args
 
 import msgspec
 
+from dueport_apps.usecases.invite_records import Selection
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import Selection
 from dueport_apps.web.api.examples import EXAMPLES
 from dueport_apps.web.api.invitations import StateChoice
 from dueport_apps.web.api.invite_orders import order_of

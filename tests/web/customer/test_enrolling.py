@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dueport_apps.usecases.records import InviteRecipient
+from dueport_apps.usecases.invite_records import InviteRecipient
 from dueport_core.invitations import InvitationState
 from tests.databases import TestDatabases
 from tests.inviting import CONSENT, FILLED, invitation_row, linked_accounts, policies, timeline

@@ -14,8 +14,9 @@ import pytest_asyncio
 import uvicorn
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from dueport_apps.usecases.invite_records import Selection
 from dueport_apps.usecases.plan_invitations import InviteOrder
-from dueport_apps.usecases.records import AccountFilter, Selection
+from dueport_apps.usecases.records import AccountFilter
 from dueport_apps.web.app import create_app
 from dueport_core.accounts import Account
 from dueport_ports import Contact

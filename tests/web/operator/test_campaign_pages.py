@@ -3,7 +3,7 @@
 import asyncio
 import re
 
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     Campaign,
     CampaignKind,
     CampaignProgress,

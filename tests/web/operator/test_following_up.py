@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from dueport_apps.usecases.records import InvitationEvent, InviteRecipient
+from dueport_apps.usecases.invite_records import InvitationEvent, InviteRecipient
 from tests.databases import TestDatabases
 from tests.web.operator.desk import Desk, sign_in
 from tests.web.portal import PortalApp, portal

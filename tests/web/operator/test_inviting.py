@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dueport_apps.usecases.records import Campaign, CampaignState
+from dueport_apps.usecases.invite_records import Campaign, CampaignState
 from tests.databases import TestDatabases
 from tests.web.operator.desk import Desk, sign_in
 from tests.web.portal import portal

@@ -12,7 +12,7 @@ from dueport_apps.commands.invite.following import (
     say_campaign,
 )
 from dueport_apps.commands.session import Session, command_line, deployment_command
-from dueport_apps.usecases.records import CampaignRow
+from dueport_apps.usecases.invite_records import CampaignRow
 
 if TYPE_CHECKING:
     from dueport_apps.container import Container

@@ -11,7 +11,12 @@ import click
 import msgspec
 
 from dueport_apps.commands.session import EXIT_FOUND, Session
-from dueport_apps.usecases.records import Campaign, CampaignProgress, CampaignRow, CampaignState
+from dueport_apps.usecases.invite_records import (
+    Campaign,
+    CampaignProgress,
+    CampaignRow,
+    CampaignState,
+)
 from dueport_ports import Unavailable
 
 if TYPE_CHECKING:

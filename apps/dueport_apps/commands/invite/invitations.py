@@ -7,7 +7,7 @@ import click
 
 from dueport_apps.commands.invite.following import campaign_lines, campaign_row, row_json
 from dueport_apps.commands.session import Session, command_line, deployment_command
-from dueport_apps.usecases.records import Campaign, InvitationFilter, InvitationRow
+from dueport_apps.usecases.invite_records import Campaign, InvitationFilter, InvitationRow
 from dueport_core.invitations import InvitationState
 
 if TYPE_CHECKING:

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 import click
 import msgspec
 
-from dueport_apps.usecases.plan_invitations import InviteOrder
-from dueport_apps.usecases.records import (
-    AccountFilter,
+from dueport_apps.usecases.invite_records import (
     CampaignKind,
     InviteOptions,
     InviteRecipient,
-    Language,
     Selection,
 )
+from dueport_apps.usecases.plan_invitations import InviteOrder
+from dueport_apps.usecases.records import AccountFilter, Language
 from dueport_ports import Invalid, UsernameSource
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from dueport_apps.commands.invite.ordering import (
     whom_options,
 )
 from dueport_apps.commands.session import EXIT_FOUND, Session, command_line, deployment_command
+from dueport_apps.usecases.invite_records import CampaignKind
 from dueport_apps.usecases.plan_invitations import InviteOrder, Plan
 from dueport_apps.usecases.preview_invitation import InvitationPreview
-from dueport_apps.usecases.records import CampaignKind
 
 if TYPE_CHECKING:
     from dueport_apps.container import Container

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dueport_apps.storage.rows import Rows, any_of, login_key
 from dueport_apps.storage.tables.inviting import bounced_address
-from dueport_apps.usecases.records import BouncedAddress
+from dueport_apps.usecases.invite_records import BouncedAddress
 
 _BOUNCED = Rows(bounced_address, BouncedAddress)
 

@@ -13,15 +13,15 @@ from dueport_apps.storage.rows import Rows, any_of
 from dueport_apps.storage.tables.inviting import campaign, campaign_refusal, invitation
 from dueport_apps.storage.tables.mirror import account
 from dueport_apps.storage.tables.platform import mail_delivery
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     Campaign,
     CampaignMail,
     CampaignProgress,
     CampaignRefusal,
     CampaignRow,
     CampaignState,
-    MailState,
 )
+from dueport_apps.usecases.records import MailState
 from dueport_core.errors import Conflict, NotFound
 
 _CAMPAIGNS = Rows(campaign, Campaign)

@@ -14,7 +14,7 @@ from dueport_apps.storage.repositories.invitation_lists import of_accounts
 from dueport_apps.storage.rows import Rows, any_of, login_key
 from dueport_apps.storage.tables.inviting import bounced_address
 from dueport_apps.storage.tables.mirror import account, account_figures
-from dueport_apps.usecases.records import InvitationRow, InviteCandidate, Selection
+from dueport_apps.usecases.invite_records import InvitationRow, InviteCandidate, Selection
 from dueport_core.accounts import Account
 
 _ACCOUNTS = Rows(account, Account)

@@ -8,7 +8,7 @@ from dueport_apps.storage.repositories.account_lists import has_login
 from dueport_apps.storage.rows import Rows
 from dueport_apps.storage.tables.inviting import enrolment
 from dueport_apps.storage.tables.mirror import account
-from dueport_apps.usecases.records import Enrolment
+from dueport_apps.usecases.invite_records import Enrolment
 from dueport_core.accounts import Account
 from dueport_core.errors import NotFound
 

@@ -11,13 +11,13 @@ from dueport_apps.storage.rows import Rows, any_of, search_key
 from dueport_apps.storage.tables.inviting import invitation
 from dueport_apps.storage.tables.mirror import account
 from dueport_apps.storage.tables.platform import mail_delivery
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     Funnel,
     InvitationFilter,
     InvitationRow,
-    MailState,
     StoredInvitation,
 )
+from dueport_apps.usecases.records import MailState
 from dueport_core.invitations import InvitationState
 
 _INVITATIONS = Rows(invitation, StoredInvitation)

@@ -15,7 +15,7 @@ from dueport_apps.storage.repositories.candidates import candidates
 from dueport_apps.storage.rows import Rows, any_of, login_key
 from dueport_apps.storage.tables.inviting import invitation, invitation_event, invitation_token
 from dueport_apps.storage.tables.mirror import account
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     Funnel,
     InvitationEvent,
     InvitationFilter,

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dueport_apps.storage.rows import Rows, any_of, insert_new, login_key
 from dueport_apps.storage.tables.inviting import invitation
 from dueport_apps.storage.tables.people import account_link, login_name, portal_user
-from dueport_apps.usecases.records import AccountLink, Login, PortalUser
+from dueport_apps.usecases.invite_records import Login
+from dueport_apps.usecases.records import AccountLink, PortalUser
 from dueport_core.errors import Conflict, NotFound
 from dueport_core.invitations import InvitationState
 

@@ -23,16 +23,16 @@ from dueport_apps.storage.tables.base import (
     structured,
     words,
 )
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     CampaignKind,
     CampaignState,
     InvitationEvent,
     InvitationToken,
     InviteOptions,
     InviteRecipient,
-    Language,
     Selection,
 )
+from dueport_apps.usecases.records import Language
 from dueport_core.credentials import UsernameSource
 from dueport_core.invitations import InvitationState
 

@@ -8,9 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from dueport_apps.usecases.campaigns import RehearseInvitations, StartCampaign
+from dueport_apps.usecases.invite_records import InvitationFilter, InvitationRow
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.preview_invitation import PreviewInvitation
-from dueport_apps.usecases.records import InvitationFilter, InvitationRow
 from dueport_apps.usecases.send_again import SendAgain
 from dueport_apps.usecases.steer_invitation import CopyInvitationLink, RevokeInvitation
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory

@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from dueport_apps.usecases.plan_invitations import Plan
-from dueport_apps.usecases.preview_invitation import InvitationPreview
-from dueport_apps.usecases.receive_bounce import BounceResult
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     Campaign,
     CampaignMail,
     CampaignProgress,
@@ -14,8 +11,11 @@ from dueport_apps.usecases.records import (
     InvitationEvent,
     InvitationRow,
     Login,
-    MailDelivery,
 )
+from dueport_apps.usecases.plan_invitations import Plan
+from dueport_apps.usecases.preview_invitation import InvitationPreview
+from dueport_apps.usecases.receive_bounce import BounceResult
+from dueport_apps.usecases.records import MailDelivery
 from dueport_apps.web.api.bodies import same
 from dueport_apps.web.api.invite_shapes import (
     LISTED_MAX,

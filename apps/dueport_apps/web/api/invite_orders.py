@@ -1,14 +1,14 @@
 """From a body to the order that the rehearsal shows and the campaign carries out."""
 
-from dueport_apps.usecases.plan_invitations import InviteOrder
-from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
-    AccountFilter,
+from dueport_apps.usecases.invite_records import (
     CampaignKind,
     InviteOptions,
     InviteRecipient,
     Selection,
 )
+from dueport_apps.usecases.plan_invitations import InviteOrder
+from dueport_apps.usecases.policies import Policies
+from dueport_apps.usecases.records import AccountFilter
 from dueport_apps.web.api.invite_shapes import InviteBody, MatchingBody, SecondCheckChoice
 from dueport_core.credentials import UsernameSource
 from dueport_core.errors import Invalid

@@ -5,14 +5,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from dueport_apps.usecases.invite_records import CampaignKind, CampaignState, InviteRecipient
 from dueport_apps.usecases.receive_bounce import BounceOutcome
-from dueport_apps.usecases.records import (
-    CampaignKind,
-    CampaignState,
-    InviteRecipient,
-    Language,
-    MailState,
-)
+from dueport_apps.usecases.records import Language, MailState
 from dueport_apps.web.api.shapes import AccountBody, ContactBody, Given, OpenItemBody, Taken
 from dueport_core.credentials import UsernameSource
 from dueport_core.invitations import InvitationState

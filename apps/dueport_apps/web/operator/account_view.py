@@ -5,14 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from dueport_apps.usecases.plan_invitations import may_resend
-from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
-    AccountRow,
+from dueport_apps.usecases.invite_records import (
     BouncedAddress,
     InvitationEvent,
     InvitationRow,
     Login,
+)
+from dueport_apps.usecases.plan_invitations import may_resend
+from dueport_apps.usecases.policies import Policies
+from dueport_apps.usecases.records import (
+    AccountRow,
     MailDelivery,
     MailState,
     PaymentFilter,

@@ -9,16 +9,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 from litestar.response import Response, Stream
 
-from dueport_apps.usecases.campaigns import DraftCampaign, SteerCampaign, again_order
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.campaigns import DraftCampaign, again_order
+from dueport_apps.usecases.invite_records import (
     Campaign,
     CampaignKind,
     CampaignMail,
     CampaignProgress,
     CampaignState,
-    MailState,
-    Principal,
 )
+from dueport_apps.usecases.records import MailState, Principal
+from dueport_apps.usecases.steer_campaign import SteerCampaign
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_apps.web.http.guards import operator_required
 from dueport_apps.web.operator.campaign_paths import (

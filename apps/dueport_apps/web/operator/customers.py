@@ -12,15 +12,10 @@ from litestar.response import Response
 from dueport_apps.settings import Settings
 from dueport_apps.usecases.campaigns import DraftCampaign
 from dueport_apps.usecases.enrolment_codes import EnrolmentCodes
+from dueport_apps.usecases.invite_records import CampaignKind, InviteOptions, Selection
 from dueport_apps.usecases.plan_invitations import InviteOrder
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
-    AccountFilter,
-    AccountSort,
-    CampaignKind,
-    InviteOptions,
-    Selection,
-)
+from dueport_apps.usecases.records import AccountFilter, AccountSort
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.http.guards import operator_required
 from dueport_apps.web.operator.account_view import TABS, account_page

@@ -16,16 +16,16 @@ from litestar.response import Response
 
 from dueport_apps.jobs.kinds import JOB_KINDS
 from dueport_apps.usecases.campaigns import DraftCampaign, StartCampaign, again_order
-from dueport_apps.usecases.plan_invitations import LOST_MAIL, options_of
-from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
-    AccountFilter,
+from dueport_apps.usecases.invite_records import (
     BouncedAddress,
     CampaignKind,
     Funnel,
     InvitationFilter,
     StoredInvitation,
 )
+from dueport_apps.usecases.plan_invitations import LOST_MAIL, options_of
+from dueport_apps.usecases.policies import Policies
+from dueport_apps.usecases.records import AccountFilter
 from dueport_apps.usecases.steer_invitation import (
     ClearBounce,
     CopyInvitationLink,

@@ -19,8 +19,8 @@ from dueport_apps.usecases.campaigns import (
     StartCampaign,
     order_of,
 )
+from dueport_apps.usecases.invite_records import Campaign, CampaignState, InviteOptions
 from dueport_apps.usecases.preview_invitation import PreviewInvitation
-from dueport_apps.usecases.records import Campaign, CampaignState, InviteOptions
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.http.forms import bind, typed
 from dueport_apps.web.http.guards import operator_required

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     Campaign,
     CampaignKind,
     InviteOptions,
     InviteRecipient,
-    Language,
 )
+from dueport_apps.usecases.records import Language
 from dueport_apps.web.operator.words import SOURCE_WORDS
 from dueport_ports import UsernameSource
 

@@ -7,15 +7,11 @@ import msgspec
 from litestar.di import NamedDependency
 
 from dueport_apps.usecases.campaigns import RehearseInvitations, order_of
+from dueport_apps.usecases.invite_records import Campaign, CampaignKind, Selection
 from dueport_apps.usecases.plan_invitations import Plan
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.preview_invitation import InvitationPreview, PreviewInvitation
-from dueport_apps.usecases.records import (
-    AccountFilter,
-    Campaign,
-    CampaignKind,
-    Selection,
-)
+from dueport_apps.usecases.records import AccountFilter
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.operator.campaign_paths import account_path, campaign_path, edit_path
 from dueport_apps.web.operator.invite_form import InviteForm, form_of

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import msgspec
 import structlog
 
-from dueport_apps.usecases.records import Campaign, CampaignProgress, CampaignState
+from dueport_apps.usecases.invite_records import Campaign, CampaignProgress, CampaignState
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.errors import DueportError
 

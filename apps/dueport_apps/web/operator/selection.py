@@ -9,7 +9,8 @@ from typing import Any, Literal, cast, get_args
 import msgspec
 from litestar.datastructures import FormMultiDict
 
-from dueport_apps.usecases.records import AccountFilter, Selection
+from dueport_apps.usecases.invite_records import Selection
+from dueport_apps.usecases.records import AccountFilter
 from dueport_core.errors import Invalid
 
 Badge = Literal["", "none", "pending", "accepted", "declined", "expired"]

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.invite_records import (
     CampaignKind,
     CampaignState,
     InvitationEventKind,
     InviteRecipient,
-    Language,
-    MailState,
 )
+from dueport_apps.usecases.records import Language, MailState
 from dueport_core.open_items import OpenItemKind
 from dueport_core.payments import PaymentState
 from dueport_core.postings import PostingCategory, PostingState
