@@ -17,6 +17,24 @@ from dueport_apps.storage.engine import Database
 from dueport_apps.storage.migrate import migrate
 from tests.databases import TestDatabases
 
+LONGEST = (
+    "tests/journeys/",
+    "tests/simulation/",
+    "tests/campaigns/",
+    "tests/security/",
+    "tests/web/test_route_matrix.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no worker is left alone with one at the end."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.nodeid
+        return next((n for n, start in enumerate(LONGEST) if path.startswith(start)), len(LONGEST))
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, StorageState, expect
 
 from tests.demo.running import Running
 from tests.journeys.town import (
@@ -83,10 +83,20 @@ def mail_of(town: Town, account_no: str) -> dict[str, Any]:
     return town.invitations(account_no)[-1]
 
 
+@pytest.fixture(scope="module")
+def cookies() -> dict[str, StorageState]:
+    """The operator's session: a code works once, so each sign-in would cost half a minute."""
+    return {}
+
+
 @pytest.fixture
-async def office(demo: Running, browser: Browser, width: int) -> Person:
-    someone = await Person.at(browser, width)
-    await operator_signs_in(someone, demo, Town(demo.shown))
+async def office(
+    demo: Running, browser: Browser, width: int, cookies: dict[str, StorageState]
+) -> Person:
+    someone = await Person.at(browser, width, cookies.get("operator"))
+    if "operator" not in cookies:
+        await operator_signs_in(someone, demo, Town(demo.shown))
+        cookies["operator"] = await someone.page.context.storage_state()
     return someone
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pyotp
-from playwright.async_api import Browser, ConsoleMessage, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, StorageState, expect
 
 from tests.demo.running import Running
 
@@ -36,8 +36,13 @@ class Person:
         page.on("console", self._hear)
 
     @classmethod
-    async def at(cls, browser: Browser, width: int) -> "Person":
-        context = await browser.new_context(viewport={"width": width, "height": 860})
+    async def at(
+        cls, browser: Browser, width: int, signed_in: StorageState | None = None
+    ) -> "Person":
+        """Open a window; `signed_in` are the cookies of somebody who did so before."""
+        context = await browser.new_context(
+            viewport={"width": width, "height": 860}, storage_state=signed_in
+        )
         return cls(await context.new_page())
 
     def _hear(self, message: ConsoleMessage) -> None:
