@@ -48,6 +48,7 @@ async def bench(databases: Databases, repetitions: int, customers: int) -> list[
     """Invite the book several times, each time in a fresh database."""
     rounds: list[Round] = []
     bare: list[float] = []
+    on_uvloop: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         kept = Path(name) / "messages"
         for number in range(repetitions):
@@ -57,8 +58,9 @@ async def bench(databases: Databases, repetitions: int, customers: int) -> list[
                 folder = Path(name) / str(number)
                 folder.mkdir()
                 rounds.append(await _round(databases, folder, mails, kept, customers))
-                bare.append(await _bare(mails, kept, customers))
-    return _figures(rounds, bare, customers)
+                bare.append(await _bare(mails, kept, customers, "feed-asyncio"))
+                on_uvloop.append(await _bare(mails, kept, customers, "feed"))
+    return _figures(rounds, bare, on_uvloop, customers)
 
 
 async def _round(
@@ -182,11 +184,12 @@ async def _until_it_listens(mails: SinkProcess) -> None:
     raise RuntimeError("the mail server of the bench did not start")
 
 
-async def _bare(mails: SinkProcess, kept: Path, messages: int) -> float:
+async def _bare(mails: SinkProcess, kept: Path, messages: int, how: str) -> float:
+    """Push the same messages through aiosmtplib alone, on asyncio's own loop or on uvloop."""
     await mails.reset()
     arguments = [str(mails.port), str(kept), str(messages), str(CONNECTIONS)]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.mail_sink", "feed", *arguments
+        sys.executable, "-m", "bench.mail_sink", how, *arguments
     )
     if await process.wait():
         raise RuntimeError("the bare client failed; its reason stands above")
@@ -196,8 +199,11 @@ async def _bare(mails: SinkProcess, kept: Path, messages: int) -> float:
     return count.per_second
 
 
-def _figures(rounds: list[Round], bare: list[float], customers: int) -> list[Figure]:
+def _figures(
+    rounds: list[Round], bare: list[float], on_uvloop: list[float], customers: int
+) -> list[Figure]:
     rates = [one.per_second for one in rounds]
+    faster = [one.per_second / limit for one, limit in zip(rounds, on_uvloop, strict=True)]
     ratios = [one.per_second / limit for one, limit in zip(rounds, bare, strict=True)]
     growth = median(one.resident_mb[1] - one.resident_mb[0] for one in rounds)
     book = f"{customers:,} customers invited by one call"
@@ -216,6 +222,13 @@ def _figures(rounds: list[Round], bare: list[float], customers: int) -> list[Fig
             unit=f"({min(ratios):.2f} to {max(ratios):.2f})",
             target=0.8,
             better="higher",
+        ),
+        Figure(
+            name="the same, share of aiosmtplib's rate on uvloop",
+            value=median(faster),
+            unit=f"({min(faster):.2f} to {max(faster):.2f})",
+            limit=median(on_uvloop),
+            limit_name="aiosmtplib on uvloop",
         ),
         Figure(
             name="the same, worker's processor time per mail",

@@ -179,4 +179,8 @@ if __name__ == "__main__":
         run(_serve(int(port)))
     else:
         kept = msgspec.msgpack.decode(Path(others[0]).read_bytes(), type=list[bytes])
-        run(feed(int(port), kept, int(others[1]), int(others[2])))
+        sending = feed(int(port), kept, int(others[1]), int(others[2]))
+        if kind == "feed":
+            run(sending)
+        else:
+            asyncio.run(sending)
