@@ -171,7 +171,7 @@ async def test_an_expired_invitation_is_resent_and_the_old_link_is_dead(
     await office.press("^Invite$")
     await send(office)
     first = (await until(lambda: town.invitations(account_no), "the first mail"))[0]
-    town.advance(8)
+    town.advance(15)
     shown = ""
     for _ in range(20):
         shown = await badge_of(office, demo, account_no)

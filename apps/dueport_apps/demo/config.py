@@ -242,7 +242,8 @@ encryption = "none"
 
 [policies.invite]
 delivery = "link"
-expires_in_days = 7
+expires_in_days = 14
+follow_up_after_days = 7
 
 [policies.signup]
 self_service = true

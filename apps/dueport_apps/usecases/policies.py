@@ -19,8 +19,8 @@ class InvitePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     second_check: UsernameSource | None = None
     """What a customer must answer beside the link; a field of the record that others hardly know."""
     language: Language = "en"
-    follow_up_after_days: int = 7
-    """From when on a pending invitation is listed for a reminder."""
+    follow_up_after_days: int = 3
+    """From when on a pending invitation is listed for a reminder; earlier than it expires."""
     remind_after_days: int = 0
     """When pending invitations are reminded by themselves, once; 0 leaves it to a person."""
 

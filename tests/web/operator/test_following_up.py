@@ -48,7 +48,7 @@ async def test_one_click_reminds_and_a_second_press_for_all_reminds_nobody_twice
 ) -> None:
     await world.invite("1001")
     await world.invite("1002")
-    world.clock.advance(datetime.timedelta(days=3))
+    world.clock.advance(datetime.timedelta(days=2, hours=12))
     desk = await sign_in(app)
     page = (await desk.browser.get("/operator/invitations?days=2")).text
     assert sorted(listed(page)) == ["1001", "1002"]
