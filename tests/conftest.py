@@ -4,6 +4,7 @@ The database is a real one: each pytest process starts one embedded PostgreSQL w
 asks for it. Under xdist every worker is such a process, so workers share nothing.
 """
 
+import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,13 @@ LONGEST = (
     "tests/security/",
     "tests/web/test_route_matrix.py",
 )
+
+
+def pytest_configure() -> None:
+    """Keep the tests' own HTTP client from logging the addresses it asks: some hold secrets, and
+    tests that look for those mean the portals' logs."""
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
