@@ -10,7 +10,8 @@ demo: $(VENV)/.installed
 	@$(BIN)/dueport demo
 
 test: $(VENV)/.dev-installed browser check
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --cov --cov-report=term tests/core
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff format --check .
