@@ -64,8 +64,9 @@ async def test_short_known_and_obvious_passwords_are_refused(world: World, passw
     ],
 )
 async def test_long_passphrases_of_any_letters_are_welcome(world: World, password: str) -> None:
-    await world.register(await world.invite("1001"), password)
-    await world.container.sign_in_customer()(attempt("ap@harbor.example", password))
+    user = await world.register(await world.invite("1001"), password)
+    signed_in = await world.container.sign_in_customer()(attempt("ap@harbor.example", password))
+    assert signed_in == user
 
 
 async def test_passwords_are_kept_with_argon2id_at_its_full_cost(world: World) -> None:

@@ -15,6 +15,7 @@ from dueport_apps.usecases.invite_records import (
     CampaignKind,
     CampaignState,
     InvitationEvent,
+    InvitationFilter,
     InviteOptions,
     Selection,
     StoredInvitation,
@@ -274,7 +275,7 @@ def again_order(
         kind=kind,
         selection=Selection(
             account_nos=tuple(dict.fromkeys(one.account_no for one in invitations)),
-            invitation_ids=tuple(one.invitation_id for one in invitations),
+            invitation_ids=frozenset(one.invitation_id for one in invitations),
         ),
         options=InviteOptions(**options),
     )
@@ -320,3 +321,14 @@ def _refuse_empty(sample: Plan, kind: CampaignKind, cannot: int, already: int) -
         f"None of the {cannot + already} customers can be {done}: {cannot} cannot get the mail"
         f"{because}; {already} are already invited or registered. Nothing was sent."
     )
+
+
+async def every_invitation(uow: UnitOfWork, filter: InvitationFilter) -> list[StoredInvitation]:
+    """Return all invitations that the filter shows, oldest first."""
+    found: list[StoredInvitation] = []
+    after: str | None = None
+    while True:
+        rows, after = await uow.invitations.rows(filter, after, 500)
+        found += [row.invitation for row in rows]
+        if after is None:
+            return found

@@ -154,7 +154,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Where it is set, ``account_nos`` is empty. The empty filter is everybody."""
     excluded: tuple[str, ...] = ()
     """Accounts that the filter shows and that were unticked."""
-    invitation_ids: tuple[str, ...] = ()
+    invitation_ids: frozenset[str] = frozenset()
     """To send again or remind only these invitations of the accounts."""
 
 

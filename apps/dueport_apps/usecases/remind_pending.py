@@ -2,7 +2,7 @@
 
 import datetime
 
-from dueport_apps.usecases.campaigns import StartCampaign, again_order
+from dueport_apps.usecases.campaigns import StartCampaign, again_order, every_invitation
 from dueport_apps.usecases.invite_records import (
     CampaignKind,
     InvitationFilter,
@@ -41,13 +41,6 @@ class RemindPending:
             return 0
 
     async def _due(self, since: datetime.datetime) -> list[StoredInvitation]:
-        from_start: list[StoredInvitation] = []
-        after: str | None = None
         async with self._uow() as uow:
-            while True:
-                rows, after = await uow.invitations.rows(
-                    InvitationFilter(pending_since=since), after, 500
-                )
-                from_start += [row.invitation for row in rows if row.invitation.nudged_at is None]
-                if after is None:
-                    return from_start
+            pending = await every_invitation(uow, InvitationFilter(pending_since=since))
+        return [one for one in pending if one.nudged_at is None]

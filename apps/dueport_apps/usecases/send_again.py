@@ -2,7 +2,7 @@
 
 import datetime
 
-from dueport_apps.usecases.campaigns import StartCampaign, again_order
+from dueport_apps.usecases.campaigns import StartCampaign, again_order, every_invitation
 from dueport_apps.usecases.invite_records import (
     Campaign,
     CampaignKind,
@@ -13,7 +13,6 @@ from dueport_apps.usecases.records import Principal
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_ports import Clock, Conflict, Invalid
 
-PAGE = 500
 DAYS_MAX = 366
 
 
@@ -67,16 +66,8 @@ class SendAgain:
             return await uow.invitations.get(invitation_id)
 
     async def _pending(self, since: datetime.datetime) -> list[StoredInvitation]:
-        found: list[StoredInvitation] = []
-        after: str | None = None
         async with self._uow() as uow:
-            while True:
-                rows, after = await uow.invitations.rows(
-                    InvitationFilter(pending_since=since), after, PAGE
-                )
-                found += [row.invitation for row in rows]
-                if after is None:
-                    return found
+            return await every_invitation(uow, InvitationFilter(pending_since=since))
 
 
 def _delivery(invitation: StoredInvitation) -> str:

@@ -15,7 +15,12 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from dueport_apps.jobs.kinds import JOB_KINDS
-from dueport_apps.usecases.campaigns import DraftCampaign, StartCampaign, again_order
+from dueport_apps.usecases.campaigns import (
+    DraftCampaign,
+    StartCampaign,
+    again_order,
+    every_invitation,
+)
 from dueport_apps.usecases.invite_records import (
     BouncedAddress,
     CampaignKind,
@@ -67,7 +72,6 @@ TABS: Mapping[str, str] = {
     "fix": "Fix in ERP",
 }
 DAYS_MAX = 365
-READ_ROWS = 1_000
 NOBODY = "Nobody is selected. Tick at least one customer."
 
 
@@ -172,7 +176,7 @@ async def remind(
     days = _days(str(form.get("days", "")), policies) if form.get("which") == "all" else 0
     async with uow() as unit:
         if days:
-            found = await _everybody(unit, _filters(clock.now(), days)["pending"])
+            found = await every_invitation(unit, _filters(clock.now(), days)["pending"])
         else:
             found = await _ticked(unit, form)
     try:
@@ -341,16 +345,6 @@ async def _ticked(uow: UnitOfWork, form: FormMultiDict) -> list[StoredInvitation
     ids = list(dict.fromkeys(str(one) for one in form.getall("invitation_id", [])))
     found = await uow.invitations.by_ids(ids)
     return [found[one] for one in ids if one in found]
-
-
-async def _everybody(uow: UnitOfWork, filter: InvitationFilter) -> list[StoredInvitation]:
-    found: list[StoredInvitation] = []
-    after: str | None = None
-    while True:
-        rows, after = await uow.invitations.rows(filter, after, READ_ROWS)
-        found += [row.invitation for row in rows]
-        if after is None:
-            return found
 
 
 def _as_before(found: Sequence[StoredInvitation], policies: Policies) -> dict[str, Any]:
