@@ -298,15 +298,22 @@ async def test_a_mail_of_no_invitation_is_given_up_after_five_days_without_a_ser
 async def test_all_workers_together_keep_to_the_pace(
     paced_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Time stands still here, so a worker that waits for its turn gives up at once.
+    # Time stands still here, so a worker that waits for its turn soon gives up.
     monkeypatch.setattr(module, "RUN_S", 0.2)
     monkeypatch.setattr(module, "NAP_S", 0.01)
     await paced_world.start_campaign()
     workers = [paced_world.container.send_mail(), another_worker(paced_world)]
+
+    async def send_together() -> int:
+        return sum(count.sent for count in await asyncio.gather(*(worker() for worker in workers)))
+
     sent = []
     for _ in range(20):
-        counts = await asyncio.gather(*(worker() for worker in workers))
-        sent.append(sum(count.sent for count in counts))
+        # On a busy machine both may give up before the one that may send has got to it.
+        tries = [await send_together()]
+        while not any(tries) and len(tries) < 50:
+            tries.append(await send_together())
+        sent.append(sum(tries) + await send_together())
         paced_world.clock.advance(datetime.timedelta(seconds=1))
     assert sent == [1] * 20
     assert await states(paced_world) >= Counter({MailState.SENT: 20, MailState.QUEUED: 40})
