@@ -25,6 +25,7 @@ from dueport_apps.storage.migrate import migrate
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
 from dueport_apps.usecases.accept_invitation import AcceptInvitationCommand
 from dueport_apps.usecases.invite_records import Campaign, CampaignKind, InviteOptions, Selection
+from dueport_apps.usecases.payment_records import StoredInstrument
 from dueport_apps.usecases.plan_invitations import InviteOrder
 from dueport_apps.usecases.quote_payment import QuotePaymentCommand
 from dueport_apps.usecases.records import (
@@ -35,7 +36,6 @@ from dueport_apps.usecases.records import (
     Permission,
     PortalUser,
     Principal,
-    StoredInstrument,
 )
 from dueport_apps.usecases.submit_payment import SubmitPaymentCommand
 from dueport_apps.usecases.sync_erp import SyncErpCommand
@@ -43,13 +43,7 @@ from dueport_core.open_items import OpenItem, OpenItemKind
 from dueport_core.payments import Payment
 from dueport_core.quotes import PaymentQuote
 from dueport_core.statements import StatementView
-from dueport_ports import (
-    Account,
-    Contact,
-    Instrument,
-    PaymentMethodKind,
-    Secret,
-)
+from dueport_ports import Account, Contact, Instrument, PaymentMethodKind, Secret
 from dueport_ports.testing.context import StillClock
 from dueport_ports.testing.email import FakeEmailSender
 from dueport_ports.testing.fake_processor import FakeProcessor

@@ -4,42 +4,28 @@ The container is synchronous: it makes objects. What must be opened and closed a
 loop (connections, HTTP clients, the embedded database) is opened and closed by ``running`` below.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-import structlog
 from dependency_injector import containers, providers
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from dueport_apps.adapters.bounce_folder import BounceFiles
+from dueport_apps import wiring
 from dueport_apps.adapters.clock import SystemClock
-from dueport_apps.adapters.configured import (
-    ConfiguredDeliveries,
-    ConfiguredErp,
-    ConfiguredProcessors,
-)
 from dueport_apps.adapters.credentials import Argon2Hasher, TotpFactor
 from dueport_apps.adapters.enrolment_codes import DerivedEnrolmentCodes
 from dueport_apps.adapters.identifiers import SecretTokens, UlidIds
-from dueport_apps.adapters.known_passwords import known_passwords
 from dueport_apps.adapters.letters import TypesetLetters
-from dueport_apps.adapters.mailroom import SealingMailroom
 from dueport_apps.adapters.secret_box import FernetBox
 from dueport_apps.documents.announcements import AnnouncementLetter
 from dueport_apps.documents.receipts import TypstReceipts
-from dueport_apps.jobs.queue import ProcrastinateQueue, enqueuing_app
 from dueport_apps.mail.bounces import read_bounce
-from dueport_apps.mail.renderer import MailRenderer
-from dueport_apps.plugin_loader import PluginCatalog, load_plugins
+from dueport_apps.plugin_loader import load_plugins
 from dueport_apps.settings import Settings
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.presence import WorkerPresence
 from dueport_apps.storage.sessions import SqlIdempotencyStore, SqlSessionStore
-from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
 from dueport_apps.usecases.abandon_payment import AbandonPayment
 from dueport_apps.usecases.accept_invitation import AcceptInvitation
-from dueport_apps.usecases.addresses import PortalAddresses
 from dueport_apps.usecases.announce import Announce
 from dueport_apps.usecases.api_keys import IssueApiKey, RevokeApiKey
 from dueport_apps.usecases.ask_for_link import AskForLink
@@ -56,7 +42,6 @@ from dueport_apps.usecases.import_settlements import ImportSettlements
 from dueport_apps.usecases.link_account import LinkAccount
 from dueport_apps.usecases.offer_methods import OfferMethods
 from dueport_apps.usecases.open_invitation import OpenInvitation
-from dueport_apps.usecases.password_rules import PasswordRules
 from dueport_apps.usecases.payment_mails import PaymentMails
 from dueport_apps.usecases.payment_outcomes import PaymentOutcomes
 from dueport_apps.usecases.plan_invitations import InvitePlanner
@@ -71,7 +56,7 @@ from dueport_apps.usecases.process_leftovers import (
 )
 from dueport_apps.usecases.quote_payment import QuotePayment
 from dueport_apps.usecases.receipts import ResendReceipt, ShowReceipt
-from dueport_apps.usecases.receive_bounce import REPORT_BYTES_MAX, ReadBounces, ReceiveBounce
+from dueport_apps.usecases.receive_bounce import ReadBounces, ReceiveBounce
 from dueport_apps.usecases.receive_webhook import ReceiveWebhook
 from dueport_apps.usecases.refresh_figures import RefreshFigures
 from dueport_apps.usecases.remind_pending import RemindPending
@@ -86,7 +71,6 @@ from dueport_apps.usecases.resolve_attempts import ResolveAttempts
 from dueport_apps.usecases.restore_access import RestoreAccess
 from dueport_apps.usecases.second_check import AnswerSecondCheck
 from dueport_apps.usecases.send_again import SendAgain
-from dueport_apps.usecases.send_mail import SendMail
 from dueport_apps.usecases.set_up_operator import AddOperator, SetUpOperator
 from dueport_apps.usecases.show_outstanding import ShowOutstanding
 from dueport_apps.usecases.sign_in import (
@@ -107,176 +91,8 @@ from dueport_apps.usecases.steer_invitation import (
 from dueport_apps.usecases.submit_payment import SubmitPayment
 from dueport_apps.usecases.sync_erp import SyncErp
 from dueport_ports import (
-    EmailSender,
-    ErpConnector,
-    InviteDelivery,
     Misconfigured,
-    PaymentMethodKind,
-    PaymentProcessor,
-    PluginContext,
-    SecretBox,
 )
-
-log = structlog.get_logger(__name__)
-
-
-class Plugins:
-    """The plugins of one deployment, built from its configuration.
-
-    The mailer, the ERP connector and the invitation deliveries must be there; a processor that
-    cannot be built is switched off with its reason, and the portals go on without it.
-    """
-
-    def __init__(self, settings: Settings, catalog: PluginCatalog, box: SecretBox) -> None:
-        self._settings = settings
-        self._box = box
-        self._clock = SystemClock(settings.zone)
-        self.catalog = catalog
-
-    def context(self, name: str) -> PluginContext:
-        folder = self._settings.data_folder / "plugins" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return PluginContext(
-            clock=self._clock,
-            secrets=self._box,
-            dealer=self._settings.dealer_facts,
-            environment=self._settings.config.dealer.environment,
-            data_folder=folder,
-            public_url=self._settings.config.web.base_url,
-        )
-
-    def erp(self) -> ConfiguredErp:
-        name = self._settings.config.erp.plugin
-        connector: ErpConnector = self._build("erp", name)
-        return ConfiguredErp(name, connector)
-
-    def email(self) -> EmailSender:
-        sender: EmailSender = self._build("email", self._settings.config.mail.plugin)
-        return sender
-
-    def deliveries(self) -> ConfiguredDeliveries:
-        current = f"invite_{self._settings.config.policies.invite.delivery}"
-        built: dict[str, InviteDelivery] = {}
-        for name in dict.fromkeys((current, "invite_link", "invite_credentials")):
-            built[name] = self._build("invite_delivery", name)
-        return ConfiguredDeliveries(current, built)
-
-    def processors(self) -> ConfiguredProcessors:
-        built: dict[str, PaymentProcessor] = {}
-        by_method: dict[PaymentMethodKind, str] = {}
-        for method, name in self._settings.processors.items():
-            if name not in built:
-                try:
-                    built[name] = self._build("processor", name)
-                except Misconfigured as error:
-                    self.catalog.offer("processor", name)
-                    log.error("processor switched off", plugin=name, reason=str(error))
-                    self.catalog.switch_off(name, str(error))
-                    continue
-            if method not in built[name].capabilities().methods:
-                raise Misconfigured(f"the plugin {name!r} does not take {method.value} payments")
-            by_method[method] = name
-        return ConfiguredProcessors(built, by_method)
-
-    def _build(self, port: str, name: str) -> Any:
-        section: Mapping[str, Any] = self._settings.config.plugins.get(name, {})
-        return self.catalog.build(port, name, section, self.context(name), self._settings.folder)
-
-
-def _dealer_name(settings: Settings) -> str:
-    return settings.config.dealer.name
-
-
-def _addresses(settings: Settings) -> PortalAddresses:
-    return PortalAddresses(
-        base_url=settings.config.web.base_url, operator_base_url=settings.operator_base_url
-    )
-
-
-def _renderer(settings: Settings, deliveries: ConfiguredDeliveries) -> MailRenderer:
-    folders = [
-        deliveries.named(name).templates_folder() for name in ("invite_link", "invite_credentials")
-    ]
-    own = settings.config.mail.templates
-    if own:
-        folders.insert(0, settings.folder / own)
-    return MailRenderer(folders, settings.dealer_facts, settings.config.web.base_url)
-
-
-def _mailroom(
-    settings: Settings, renderer: MailRenderer, box: SecretBox, ids: UlidIds, clock: SystemClock
-) -> SealingMailroom:
-    dealer = settings.config.dealer
-    return SealingMailroom(
-        renderer,
-        box,
-        ids,
-        clock,
-        from_address=settings.config.mail.from_address or dealer.reply_to,
-        from_name=dealer.name,
-        reply_to=dealer.reply_to,
-    )
-
-
-def _uow(database: Database, box: SecretBox, settings: Settings) -> SqlUnitOfWorkFactory:
-    return _units(database.transactions, box, settings)
-
-
-def _reads(database: Database, box: SecretBox, settings: Settings) -> SqlUnitOfWorkFactory:
-    return _units(database.statements, box, settings)
-
-
-def _units(engine: AsyncEngine, box: SecretBox, settings: Settings) -> SqlUnitOfWorkFactory:
-    app = enqueuing_app()
-    return SqlUnitOfWorkFactory(
-        engine,
-        work=lambda connection: ProcrastinateQueue(connection, app),
-        secrets=box,
-        zone=settings.zone,
-    )
-
-
-def _customer_rules(settings: Settings) -> PasswordRules:
-    return PasswordRules(
-        settings.config.policies.logins.password_min_length,
-        known_passwords(),
-        (settings.config.dealer.name,),
-    )
-
-
-def _operator_rules(settings: Settings) -> PasswordRules:
-    return PasswordRules(
-        settings.config.policies.logins.operator_password_min_length,
-        known_passwords(),
-        (settings.config.dealer.name,),
-    )
-
-
-def _send_mail(
-    uow: SqlUnitOfWorkFactory,
-    statements: SqlUnitOfWorkFactory,
-    sender: EmailSender,
-    mailroom: SealingMailroom,
-    compose: ComposeInvitations,
-    presence: WorkerPresence,
-    clock: SystemClock,
-    settings: Settings,
-) -> SendMail:
-    return SendMail(
-        uow,
-        statements,
-        sender,
-        mailroom.unseal,
-        compose,
-        presence,
-        clock,
-        max_per_minute=settings.config.mail.max_per_minute,
-    )
-
-
-def _bounce_folder(settings: Settings) -> BounceFiles | None:
-    named = settings.config.mail.bounces_folder
-    return BounceFiles(settings.folder / named, REPORT_BYTES_MAX) if named else None
 
 
 class Container(containers.DeclarativeContainer):
@@ -293,28 +109,28 @@ class Container(containers.DeclarativeContainer):
     hasher = providers.Singleton(Argon2Hasher)
     box = providers.Singleton(FernetBox, settings.provided.secret_key)
     # A provider's own `name` hides an attribute of that name, hence the function.
-    dealer_name = providers.Callable(_dealer_name, settings)
+    dealer_name = providers.Callable(wiring.dealer_name, settings)
     factor = providers.Singleton(TotpFactor, box, clock, dealer_name)
-    addresses = providers.Singleton(_addresses, settings)
-    customer_rules = providers.Singleton(_customer_rules, settings)
-    operator_rules = providers.Singleton(_operator_rules, settings)
+    addresses = providers.Singleton(wiring.addresses, settings)
+    customer_rules = providers.Singleton(wiring.customer_rules, settings)
+    operator_rules = providers.Singleton(wiring.operator_rules, settings)
 
     catalog = providers.Singleton(
         load_plugins, settings.provided.wanted_plugins, settings.provided.config.extensions
     )
-    plugins = providers.Singleton(Plugins, settings, catalog, box)
+    plugins = providers.Singleton(wiring.Plugins, settings, catalog, box)
     erp = providers.Singleton(plugins.provided.erp.call())
     sender = providers.Singleton(plugins.provided.email.call())
     deliveries = providers.Singleton(plugins.provided.deliveries.call())
     processors = providers.Singleton(plugins.provided.processors.call())
 
     database = providers.Singleton(Database, database_url)
-    uow = providers.Singleton(_uow, database, box, settings)
+    uow = providers.Singleton(wiring.transactions, database, box, settings)
     # For what only reads: every statement sees the newest data by itself, as it does in a
     # transaction too, and two round trips and the planning of each statement are saved.
-    reads = providers.Singleton(_reads, database, box, settings)
-    renderer = providers.Singleton(_renderer, settings, deliveries)
-    mailroom = providers.Singleton(_mailroom, settings, renderer, box, ids, clock)
+    reads = providers.Singleton(wiring.statements, database, box, settings)
+    renderer = providers.Singleton(wiring.mail_renderer, settings, deliveries)
+    mailroom = providers.Singleton(wiring.mailroom, settings, renderer, box, ids, clock)
     mails = providers.Singleton(PaymentMails, addresses, clock, zone)
     receipt_renderer = providers.Singleton(TypstReceipts, settings.provided.dealer_facts)
     receipts = providers.Singleton(ShowReceipt, uow, mails, receipt_renderer)
@@ -345,7 +161,7 @@ class Container(containers.DeclarativeContainer):
     restore_access = providers.Singleton(RestoreAccess, uow, disable_access)
     bounce_reader = providers.Object(read_bounce)
     receive_bounce = providers.Singleton(ReceiveBounce, uow, bounce_reader, clock)
-    bounce_folder = providers.Singleton(_bounce_folder, settings)
+    bounce_folder = providers.Singleton(wiring.bounce_folder, settings)
     read_bounces = providers.Singleton(ReadBounces, bounce_folder, receive_bounce)
     sessions = providers.Singleton(SqlSessionStore, database)
     kept_answers = providers.Singleton(SqlIdempotencyStore, database)
@@ -444,7 +260,15 @@ class Container(containers.DeclarativeContainer):
     resolve_settlement = providers.Singleton(ResolveSettlement, uow, clock)
     presence = providers.Singleton(WorkerPresence, database)
     send_mail = providers.Singleton(
-        _send_mail, uow, reads, sender, mailroom, compose_invitations, presence, clock, settings
+        wiring.send_mail,
+        uow,
+        reads,
+        sender,
+        mailroom,
+        compose_invitations,
+        presence,
+        clock,
+        settings,
     )
 
 

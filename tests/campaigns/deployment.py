@@ -16,8 +16,9 @@ from dueport_apps.container import Container, build_container
 from dueport_apps.settings import load_settings
 from dueport_apps.storage.engine import plain_url
 from dueport_apps.usecases.invite_records import Campaign, CampaignKind, CampaignMail, Selection
+from dueport_apps.usecases.mail_records import MailState
 from dueport_apps.usecases.plan_invitations import InviteOrder
-from dueport_apps.usecases.records import AccountFilter, MailState, Permission, Principal, SyncRun
+from dueport_apps.usecases.records import AccountFilter, Permission, Principal, SyncRun
 from dueport_apps.usecases.sync_erp import SyncErpCommand
 from dueport_ports.testing.fakes_erp import FakeErp
 from tests.world import account

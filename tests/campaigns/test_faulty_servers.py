@@ -10,7 +10,7 @@ from dependency_injector import providers
 
 from dueport_apps.usecases.invite_records import Campaign, CampaignMail, CampaignState
 from dueport_apps.usecases.mail_progress import SentMail
-from dueport_apps.usecases.records import MailState
+from dueport_apps.usecases.mail_records import MailState
 from dueport_email_smtp.plugin import build
 from dueport_email_smtp.settings import Encryption, SmtpSettings
 from dueport_ports.testing.context import plugin_context

@@ -9,7 +9,7 @@ import psycopg
 from dueport_apps.jobs.queue import Worker
 from dueport_apps.storage.engine import plain_url
 from dueport_apps.usecases.invite_records import CampaignKind
-from dueport_apps.usecases.records import MailState
+from dueport_apps.usecases.mail_records import MailState
 from tests.campaigns.deployment import CONNECTIONS, Deployment
 from tests.campaigns.mail_server import MailServer
 

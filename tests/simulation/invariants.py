@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 
 from sqlalchemy import text
 
-from dueport_apps.usecases.records import AttemptState, MailState, PaymentFilter
+from dueport_apps.usecases.mail_records import MailState
+from dueport_apps.usecases.payment_records import AttemptState, PaymentFilter
 from dueport_core.payments import LEGAL_MOVES, Payment, PaymentState, is_in_flight
 from dueport_core.settlements import SettlementState
 from tests.simulation.simulator import Simulation

@@ -15,31 +15,17 @@ from dueport_apps.usecases.invite_records import (
     Selection,
     StoredInvitation,
 )
-from dueport_apps.usecases.records import (
-    AttemptState,
-    MailDelivery,
-    Operator,
-    OperatorRole,
-    PortalUser,
-    StoredAttempt,
-    StoredInstrument,
-    StoredSettlement,
-    SyncRun,
-)
+from dueport_apps.usecases.mail_records import MailDelivery
+from dueport_apps.usecases.payment_records import AttemptState, StoredAttempt, StoredInstrument
+from dueport_apps.usecases.records import Operator, OperatorRole, PortalUser, SyncRun
+from dueport_apps.usecases.settlement_records import StoredSettlement
 from dueport_core.accounts import Account, Contact
 from dueport_core.invitations import InvitationState
 from dueport_core.open_items import OpenItem, OpenItemKind
 from dueport_core.payments import CreditUse, Payment, PaymentLine, PaymentState
 from dueport_core.quotes import PaymentMethodKind
 from dueport_core.settlements import SettlementLine, SettlementLineCategory, SettlementState
-from dueport_ports import (
-    AmountParts,
-    Entity,
-    Instrument,
-    PayerRef,
-    PaymentAttempt,
-    SettlementHead,
-)
+from dueport_ports import AmountParts, Entity, Instrument, PayerRef, PaymentAttempt, SettlementHead
 
 NOW = datetime.datetime(2026, 3, 31, 15, 0, tzinfo=datetime.UTC)
 TODAY = NOW.date()

@@ -17,7 +17,8 @@ from dueport_apps.usecases.invite_records import (
     InviteRecipient,
     Selection,
 )
-from dueport_apps.usecases.records import AccountFilter, AccountLink, MailOutcome, MailState
+from dueport_apps.usecases.mail_records import MailOutcome, MailState
+from dueport_apps.usecases.records import AccountFilter, AccountLink
 from dueport_core.credentials import UsernameSource
 from dueport_core.errors import Conflict, Invalid, NotFound
 from dueport_ports import Deleted, Entity

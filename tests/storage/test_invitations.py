@@ -17,24 +17,15 @@ from dueport_apps.usecases.invite_records import (
     InviteRecipient,
     Selection,
 )
-from dueport_apps.usecases.records import AccountFilter, AccountLink, MailOutcome, MailState
+from dueport_apps.usecases.mail_records import MailOutcome, MailState
+from dueport_apps.usecases.records import AccountFilter, AccountLink
 from dueport_core.accounts import Contact
 from dueport_core.credentials import UsernameSource
 from dueport_core.errors import Conflict, NotFound
 from dueport_core.invitations import InvitationState
 from dueport_core.payments import PaymentState
 from dueport_ports import Deleted, Entity
-from tests.storage.samples import (
-    NOW,
-    account,
-    invitation,
-    later,
-    mail,
-    payment,
-    store,
-    token,
-    user,
-)
+from tests.storage.samples import NOW, account, invitation, later, mail, payment, store, token, user
 
 Units = SqlUnitOfWorkFactory
 OWNER = 77

@@ -12,7 +12,7 @@ from dueport_apps.storage.engine import Database
 from dueport_apps.storage.presence import WorkerPresence
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
 from dueport_apps.usecases.invite_records import Campaign, CampaignState
-from dueport_apps.usecases.records import MailDelivery, MailOutcome, MailState
+from dueport_apps.usecases.mail_records import MailDelivery, MailOutcome, MailState
 from tests.storage.samples import NOW, account, campaign, invitation, later, mail, store
 
 Units = SqlUnitOfWorkFactory

@@ -11,14 +11,14 @@ from sqlalchemy.exc import IntegrityError
 
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.payment_records import (
     AttemptState,
     CollectRecord,
     MandateRecord,
     PaymentEvent,
     PaymentFilter,
-    StoredLine,
 )
+from dueport_apps.usecases.settlement_records import StoredLine
 from dueport_core.errors import Conflict, NotFound
 from dueport_core.payments import Badge, Payment, PaymentState
 from dueport_core.quotes import build_quote

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.unit_of_work import SqlUnitOfWorkFactory
-from dueport_apps.usecases.records import StoredLine, StoredPosting
+from dueport_apps.usecases.settlement_records import StoredLine, StoredPosting
 from dueport_core import journal
 from dueport_core.errors import Conflict, Invalid, NotFound
 from dueport_core.postings import PostingCategory, PostingState

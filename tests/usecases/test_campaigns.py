@@ -15,8 +15,9 @@ from dueport_apps.usecases.invite_records import (
     Selection,
     StoredInvitation,
 )
+from dueport_apps.usecases.mail_records import MailState
 from dueport_apps.usecases.plan_invitations import InviteOrder, Plan
-from dueport_apps.usecases.records import SYSTEM, AccountFilter, MailState
+from dueport_apps.usecases.records import SYSTEM, AccountFilter
 from dueport_core.errors import Conflict, Invalid, NotFound
 from dueport_core.invitations import InvitationState
 from dueport_ports import Contact, UsernameSource

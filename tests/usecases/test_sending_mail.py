@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from dueport_apps.usecases import send_mail as module
 from dueport_apps.usecases.mail_progress import TRIES_MAX, SentMail
+from dueport_apps.usecases.mail_records import MailDelivery, MailState
 from dueport_apps.usecases.mails import SignInNotice
-from dueport_apps.usecases.records import MailDelivery, MailState
 from dueport_apps.usecases.send_mail import SendMail
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_ports import EmailResult, EmailSender, OutgoingEmail, SendProgress, Unavailable

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from dueport_apps.usecases.post_settlement import PostSettlementCommand
-from dueport_apps.usecases.records import StoredSettlement
+from dueport_apps.usecases.settlement_records import StoredSettlement
 from dueport_apps.usecases.show_outstanding import OutstandingQuery
 from dueport_core.errors import Conflict
 from dueport_core.journal import trial_balance

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import msgspec
 
 from dueport_apps.mail.renderer import MailRenderer
+from dueport_apps.usecases.mail_records import MailDelivery
 from dueport_apps.usecases.mails import MailMessage
-from dueport_apps.usecases.records import Language, MailDelivery
+from dueport_apps.usecases.records import Language
 from dueport_apps.usecases.services import Ids, WrittenMail
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_ports import Attachment, Clock, InviteContent, OutgoingEmail, SecretBox

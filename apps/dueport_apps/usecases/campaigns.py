@@ -20,6 +20,7 @@ from dueport_apps.usecases.invite_records import (
     Selection,
     StoredInvitation,
 )
+from dueport_apps.usecases.mail_records import MailDelivery
 from dueport_apps.usecases.plan_invitations import (
     InviteOrder,
     InvitePlanner,
@@ -28,7 +29,7 @@ from dueport_apps.usecases.plan_invitations import (
     options_of,
 )
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import MailDelivery, Principal, audit
+from dueport_apps.usecases.records import Principal, audit
 from dueport_apps.usecases.services import Ids
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.actors import Actor

@@ -6,7 +6,8 @@ is what the processor then tells us about it.
 
 import msgspec
 
-from dueport_apps.usecases.records import CollectRecord, Principal, StoredInstrument, audit
+from dueport_apps.usecases.payment_records import CollectRecord, StoredInstrument
+from dueport_apps.usecases.records import Principal, audit
 from dueport_apps.usecases.services import Ids, Processors
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.errors import Conflict

@@ -10,8 +10,8 @@ import msgspec
 
 from dueport_apps.usecases.addresses import PortalAddresses
 from dueport_apps.usecases.invite_records import InvitationToken, InviteOptions, StoredInvitation
+from dueport_apps.usecases.mail_records import MailDelivery, MailOutcome, MailState
 from dueport_apps.usecases.plan_invitations import InvitePlanner, options_of
-from dueport_apps.usecases.records import MailDelivery, MailOutcome, MailState
 from dueport_apps.usecases.services import Mailroom, Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_core.invitations import InvitationState

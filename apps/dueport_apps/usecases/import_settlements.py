@@ -11,8 +11,9 @@ import msgspec
 from dueport_apps.usecases.line_entries import line_entries
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.process_event import ProcessEvent
-from dueport_apps.usecases.records import SYSTEM, StoredLine, StoredSettlement, audit
+from dueport_apps.usecases.records import SYSTEM, audit
 from dueport_apps.usecases.services import Ids, Processors
+from dueport_apps.usecases.settlement_records import StoredLine, StoredSettlement
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.errors import Conflict, NotFound
 from dueport_core.journal import payout

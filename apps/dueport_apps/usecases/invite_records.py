@@ -9,13 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from dueport_apps.usecases.records import (
-    AccountFilter,
-    AccountLink,
-    Language,
-    MailState,
-    PortalUser,
-)
+from dueport_apps.usecases.mail_records import MailState
+from dueport_apps.usecases.records import AccountFilter, AccountLink, Language, PortalUser
 from dueport_core.accounts import Account
 from dueport_core.credentials import UsernameSource
 from dueport_core.invitations import InvitationState

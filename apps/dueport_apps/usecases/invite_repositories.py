@@ -22,7 +22,7 @@ from dueport_apps.usecases.invite_records import (
     Selection,
     StoredInvitation,
 )
-from dueport_apps.usecases.records import MailState
+from dueport_apps.usecases.mail_records import MailState
 from dueport_core.accounts import Account
 from dueport_core.invitations import InvitationState
 

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
-from dueport_apps.usecases.records import MailDelivery, MailOutcome, MailState
+from dueport_apps.usecases.mail_records import MailDelivery, MailOutcome, MailState
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_ports import Clock, EmailResult, OutgoingEmail, SendProgress
 

@@ -7,7 +7,8 @@ after the authorization ends. Business accounts are debited as CCD entries, cons
 import datetime
 import hashlib
 
-from dueport_apps.usecases.records import MandateRecord, PortalUser, Principal
+from dueport_apps.usecases.payment_records import MandateRecord
+from dueport_apps.usecases.records import PortalUser, Principal
 from dueport_core.ach import SecCode
 from dueport_core.payments import Payment
 from dueport_ports import Instrument, dollars

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from dueport_apps.usecases.payment_records import StoredInstrument
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.quote_payment import (
     QuotePayment,
@@ -9,7 +10,7 @@ from dueport_apps.usecases.quote_payment import (
     partial_amounts,
     selection_of,
 )
-from dueport_apps.usecases.records import Principal, StoredInstrument
+from dueport_apps.usecases.records import Principal
 from dueport_apps.usecases.requote_payment import own_quote
 from dueport_apps.usecases.services import Processors
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory

@@ -12,13 +12,8 @@ from typing import Any
 import msgspec
 
 from dueport_apps.usecases.payment_mails import PaymentMails
-from dueport_apps.usecases.records import (
-    SYSTEM,
-    AttemptState,
-    PaymentEvent,
-    StoredAttempt,
-    audit,
-)
+from dueport_apps.usecases.payment_records import AttemptState, PaymentEvent, StoredAttempt
+from dueport_apps.usecases.records import SYSTEM, audit
 from dueport_apps.usecases.services import Mailroom
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_core.actors import Actor

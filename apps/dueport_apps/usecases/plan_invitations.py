@@ -20,8 +20,8 @@ from dueport_apps.usecases.invite_records import (
     Selection,
     StoredInvitation,
 )
+from dueport_apps.usecases.mail_records import MailState
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import MailState
 from dueport_apps.usecases.services import Deliveries
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_core.invitations import InvitationState

@@ -10,14 +10,9 @@ from collections.abc import Sequence
 import msgspec
 
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
-    Principal,
-    StoredLine,
-    StoredPosting,
-    StoredSettlement,
-    audit,
-)
+from dueport_apps.usecases.records import Principal, audit
 from dueport_apps.usecases.services import Erp
+from dueport_apps.usecases.settlement_records import StoredLine, StoredPosting, StoredSettlement
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.errors import Conflict, Rejected, Unsupported
 from dueport_core.payments import Payment, PaymentState

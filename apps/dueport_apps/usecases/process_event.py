@@ -5,7 +5,8 @@ import datetime
 import msgspec
 
 from dueport_apps.usecases.payment_outcomes import PaymentOutcomes
-from dueport_apps.usecases.records import InboundEvent, Principal, audit
+from dueport_apps.usecases.payment_records import InboundEvent
+from dueport_apps.usecases.records import Principal, audit
 from dueport_apps.usecases.services import Processors
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.errors import Conflict, NotFound

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from dueport_apps.usecases.payment_records import StoredInstrument
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import Principal, StoredInstrument
+from dueport_apps.usecases.records import Principal
 from dueport_apps.usecases.services import Ids, Processors
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.quotes import PROCESSOR_MINIMUM_CENTS, PaymentQuote, build_quote

@@ -12,7 +12,8 @@ import msgspec
 import structlog
 
 from dueport_apps.usecases.invite_records import InvitationEvent
-from dueport_apps.usecases.records import SYSTEM, MailDelivery, Principal, audit
+from dueport_apps.usecases.mail_records import MailDelivery
+from dueport_apps.usecases.records import SYSTEM, Principal, audit
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_ports import Clock, Invalid
 

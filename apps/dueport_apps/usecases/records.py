@@ -6,26 +6,15 @@ repositories take and return them.
 
 import datetime
 import enum
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from dueport_core.invitations import InvitationState
-from dueport_core.payments import Badge, Payment, PaymentState
-from dueport_core.postings import PostingCategory, PostingState
-from dueport_core.settlements import SettlementLine, SettlementState
-from dueport_ports import (
-    Instrument,
-    PaymentAttempt,
-    PostingBatch,
-    RowProblem,
-    SettlementHead,
-)
+from dueport_ports import RowProblem
 
 Language = Literal["en", "es"]
 """What customers' mails are written in."""
-
-# People ------------------------------------------------------------------------------------
 
 
 class OperatorRole(enum.StrEnum):
@@ -129,9 +118,6 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SYSTEM = Principal(kind="system", principal_id="system", name="Dueport")
-
-
-# Mirror ------------------------------------------------------------------------------------
 
 
 class AccountFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,230 +224,6 @@ class Reserved(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: str
     paid_by: str
     """Who started the payment, for the message to whoever comes second."""
-
-
-# Mail --------------------------------------------------------------------------------------
-
-
-class MailState(enum.StrEnum):
-    QUEUED = "queued"
-    SENDING = "sending"
-    SENT = "sent"
-    FAILED = "failed"
-    UNCONFIRMED = "unconfirmed"
-    """Interrupted while it was being handed over: never repeated by itself."""
-    CANCELLED = "cancelled"
-    """Taken back before it was sent."""
-    BOUNCED = "bounced"
-    """Sent, and returned later by the recipient's mail server."""
-
-
-class MailDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One mail to one recipient. The content is sealed (it may hold a link) and is dropped once
-    the mail is sent; only what people may see in a list stays readable.
-
-    An invitation's mail has no content here: its token is minted and its text written when a
-    worker is about to send it.
-    """
-
-    delivery_id: str
-    kind: str
-    """``invite``, ``receipt``, ``payment_settled``… one per (kind, subject_ref, to_address)."""
-    subject_ref: str
-    to_address: str
-    subject: str = ""
-    content_sealed: str = ""
-    invitation_id: str = ""
-    campaign_id: str = ""
-    state: MailState = MailState.QUEUED
-    due_at: datetime.datetime
-    created_at: datetime.datetime
-    tries: int = 0
-    """How often it was handed over or refused so far; claiming it is no try."""
-    code: int = 0
-    reason: str = ""
-    sent_at: datetime.datetime | None = None
-
-
-class MailOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one claimed mail."""
-
-    delivery_id: str
-    state: MailState
-    code: int = 0
-    reason: str = ""
-    due_at: datetime.datetime | None = None
-    """When to try again, for one that goes back to the queue."""
-    tried: bool = True
-    """Whether this was a try of the mail itself, to be counted in ``MailDelivery.tries``: not when
-    the server could not be reached at all, or the mail was put back before its turn."""
-
-
-# Paying ------------------------------------------------------------------------------------
-
-
-class StoredInstrument(msgspec.Struct, frozen=True, kw_only=True):
-    """A collected method: for one payment, or kept when the customer asked for that."""
-
-    instrument_id: str
-    user_id: str
-    account_no: str
-    processor: str
-    processor_customer_ref: str
-    instrument: Instrument
-    """Its ``instrument_ref`` is sealed in the database."""
-    kept: bool
-    created_at: datetime.datetime
-    removed_at: datetime.datetime | None = None
-
-
-class CollectRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A collection under way in somebody's browser."""
-
-    collect_id: str
-    user_id: str
-    account_no: str
-    processor: str
-    session_ref: str
-    keep: bool
-    processor_customer_ref: str = ""
-    created_at: datetime.datetime
-    instrument_id: str = ""
-    """Set when it is finished; finishing again returns the same instrument."""
-
-
-class AttemptState(enum.StrEnum):
-    FROZEN = "frozen"
-    """Written, not sent."""
-    SENT = "sent"
-    """About to be sent or under way: a crash here means nobody knows."""
-    UNKNOWN = "unknown"
-    ANSWERED = "answered"
-
-
-class StoredAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    attempt: PaymentAttempt
-    processor: str
-    state: AttemptState
-    processor_ref: str = ""
-    sent_at: datetime.datetime | None = None
-    next_lookup_at: datetime.datetime | None = None
-    lookups: int = 0
-    outcome: str = ""
-    """The tag of the last AttemptResult, for people who look into it."""
-    action: dict[str, Any] = {}
-    """Public bootstrap of a pending customer action."""
-
-
-class PaymentEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One step in a payment's life, shown as its timeline; never edited."""
-
-    payment_id: str
-    at: datetime.datetime
-    kind: str
-    detail: str = ""
-    actor: str = ""
-
-
-class PaymentRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of Incoming Payments or of a customer's Payments."""
-
-    payment: Payment
-    account_name: str
-    badge: Badge
-    settlement_id: str = ""
-
-
-class PaymentFilter(msgspec.Struct, frozen=True, kw_only=True):
-    account_no: str = ""
-    state: PaymentState | None = None
-    states: tuple[PaymentState, ...] = ()
-    """Any of several states, because one badge stands for more than one; empty means all."""
-    posted: bool | None = None
-    """Only what is posted to the ERP, or only what is not."""
-    text: str = ""
-    from_on: datetime.date | None = None
-    to_on: datetime.date | None = None
-
-
-class MandateRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The ACH authorization as shown and accepted: text, who, when, from where. Immutable."""
-
-    payment_id: str
-    user_id: str
-    text: str
-    text_hash: str
-    sec_code: str
-    account_label: str
-    accepted_at: datetime.datetime
-    client_ip: str
-    user_agent: str
-
-
-class InboundEvent(msgspec.Struct, frozen=True, kw_only=True):
-    event_id: int
-    processor: str
-    dedupe_key: str
-    kind: str
-    ref: str
-    received_at: datetime.datetime
-    state: Literal["new", "done", "parked"] = "new"
-    tries: int = 0
-    reason: str = ""
-
-
-# Settlements -------------------------------------------------------------------------------
-
-
-class StoredSettlement(msgspec.Struct, frozen=True, kw_only=True):
-    settlement_id: str
-    processor: str
-    head: SettlementHead
-    state: SettlementState
-    unexplained_cents: int
-    problems: tuple[str, ...] = ()
-    imported_at: datetime.datetime
-    resolved_at: datetime.datetime | None = None
-    resolved_by: str = ""
-    version: int = 1
-
-
-class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
-    settlement_id: str
-    line: SettlementLine
-    """Its ``payment_id`` is ours where the line met a payment."""
-
-
-class SettlementRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the Settlements tab."""
-
-    settlement: StoredSettlement
-    payments: int
-    fee_cents: int
-    postings: dict[PostingCategory, PostingState]
-
-
-class StoredPosting(msgspec.Struct, frozen=True, kw_only=True):
-    """The claim on one category of one settlement, and what the ERP said."""
-
-    settlement_id: str
-    category: PostingCategory
-    batch_key: str
-    batch: PostingBatch
-    """Frozen at the claim: whatever happens to a payment later, the same key posts the same."""
-    state: PostingState
-    receipts: int
-    amount_cents: int
-    claimed_at: datetime.datetime
-    posted_at: datetime.datetime | None = None
-    posted_by: str = ""
-    erp_refs: tuple[str, ...] = ()
-    reason: str = ""
-    tries: int = 0
-    version: int = 1
-
-
-# Audit -------------------------------------------------------------------------------------
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import datetime
 import msgspec
 
 from dueport_apps.usecases.payment_outcomes import PaymentOutcomes
-from dueport_apps.usecases.records import AttemptState, StoredAttempt
+from dueport_apps.usecases.payment_records import AttemptState, StoredAttempt
 from dueport_apps.usecases.services import Processors
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.errors import Conflict

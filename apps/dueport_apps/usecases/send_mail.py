@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 
 from dueport_apps.usecases.compose_invitations import ComposeInvitations
 from dueport_apps.usecases.mail_progress import MailBatch, SentMail, as_it_was
+from dueport_apps.usecases.mail_records import MailDelivery
 from dueport_apps.usecases.mail_server import MailServer
-from dueport_apps.usecases.records import MailDelivery
 from dueport_apps.usecases.services import Presence
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_ports import Clock, Conflict, EmailSender, OutgoingEmail, PortError, Unavailable

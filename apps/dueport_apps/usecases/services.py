@@ -9,8 +9,9 @@ from typing import Protocol
 
 import msgspec
 
+from dueport_apps.usecases.mail_records import MailDelivery
 from dueport_apps.usecases.mails import MailMessage
-from dueport_apps.usecases.records import Language, MailDelivery
+from dueport_apps.usecases.records import Language
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_ports import (
     Attachment,

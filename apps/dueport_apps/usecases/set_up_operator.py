@@ -9,13 +9,7 @@ import datetime
 import msgspec
 
 from dueport_apps.usecases.password_rules import PASSWORDS_DIFFER, PasswordRules
-from dueport_apps.usecases.records import (
-    OneTimeToken,
-    Operator,
-    OperatorRole,
-    Principal,
-    audit,
-)
+from dueport_apps.usecases.records import OneTimeToken, Operator, OperatorRole, Principal, audit
 from dueport_apps.usecases.services import Ids, PasswordHasher, SecondFactor, Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.errors import Conflict, Invalid

@@ -11,22 +11,20 @@ import msgspec
 
 from dueport_apps.usecases.mandates import mandate_record
 from dueport_apps.usecases.payment_outcomes import PaymentOutcomes
+from dueport_apps.usecases.payment_records import (
+    AttemptState,
+    MandateRecord,
+    PaymentEvent,
+    StoredAttempt,
+    StoredInstrument,
+)
 from dueport_apps.usecases.quote_payment import (
     QuotePayment,
     QuotePaymentCommand,
     partial_amounts,
     selection_of,
 )
-from dueport_apps.usecases.records import (
-    AttemptState,
-    MandateRecord,
-    PaymentEvent,
-    PortalUser,
-    Principal,
-    StoredAttempt,
-    StoredInstrument,
-    audit,
-)
+from dueport_apps.usecases.records import PortalUser, Principal, audit
 from dueport_apps.usecases.services import Erp, Ids, Processors
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.errors import Conflict, Invalid, PortError

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from dueport_apps.usecases.records import PaymentRow
+from dueport_apps.usecases.payment_records import PaymentRow
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_core.payments import Payment, PaymentState, badge, is_in_flight
 from dueport_core.settlements import SettlementState

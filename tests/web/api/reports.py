@@ -1,6 +1,6 @@
 """What a mail server writes when a mail came back."""
 
-from dueport_apps.usecases.records import MailDelivery
+from dueport_apps.usecases.mail_records import MailDelivery
 from tests.world import World
 
 HOST = "cedaryard.example"

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from dueport_apps.usecases.records import AccountLink, PaymentFilter
+from dueport_apps.usecases.payment_records import PaymentFilter
+from dueport_apps.usecases.records import AccountLink
 from tests.web.customer.steps import pay, reach_review, select
 from tests.web.portal import Browser, PortalApp
 from tests.world import World

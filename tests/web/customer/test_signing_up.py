@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dueport_apps.usecases.invite_records import InviteRecipient
-from dueport_apps.usecases.records import MailState
+from dueport_apps.usecases.mail_records import MailState
 from dueport_core.invitations import InvitationState
 from dueport_ports import Contact
 from tests.databases import TestDatabases

@@ -21,7 +21,7 @@ from dueport_apps.usecases.invite_records import (
     CampaignRow,
     CampaignState,
 )
-from dueport_apps.usecases.records import MailState
+from dueport_apps.usecases.mail_records import MailState
 from dueport_core.errors import Conflict, NotFound
 
 _CAMPAIGNS = Rows(campaign, Campaign)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dueport_apps.storage.rows import Rows
 from dueport_apps.storage.tables.platform import feed_cursor, inbound_event
-from dueport_apps.usecases.records import InboundEvent
+from dueport_apps.usecases.payment_records import InboundEvent
 from dueport_core.errors import NotFound
 
 _EVENTS = Rows(inbound_event, InboundEvent)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dueport_apps.storage.repositories.sealing import opened, sealed
 from dueport_apps.storage.rows import Rows, insert_new
 from dueport_apps.storage.tables.paying import collect, instrument
-from dueport_apps.usecases.records import CollectRecord, StoredInstrument
+from dueport_apps.usecases.payment_records import CollectRecord, StoredInstrument
 from dueport_core.errors import NotFound
 from dueport_ports import SecretBox
 

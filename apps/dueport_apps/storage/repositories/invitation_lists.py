@@ -17,7 +17,7 @@ from dueport_apps.usecases.invite_records import (
     InvitationRow,
     StoredInvitation,
 )
-from dueport_apps.usecases.records import MailState
+from dueport_apps.usecases.mail_records import MailState
 from dueport_core.invitations import InvitationState
 
 _INVITATIONS = Rows(invitation, StoredInvitation)

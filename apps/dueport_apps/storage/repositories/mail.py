@@ -17,7 +17,7 @@ from dueport_apps.storage.repositories import mail_statements as statements
 from dueport_apps.storage.rows import Rows, insert_once, login_key
 from dueport_apps.storage.tables.inviting import invitation
 from dueport_apps.storage.tables.platform import mail_delivery, mail_pace
-from dueport_apps.usecases.records import MailDelivery, MailOutcome, MailState
+from dueport_apps.usecases.mail_records import MailDelivery, MailOutcome, MailState
 
 _MAILS = Rows(mail_delivery, MailDelivery)
 _NAMES = [*_MAILS.names, "changed_at"]

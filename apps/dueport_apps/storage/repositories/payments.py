@@ -15,7 +15,7 @@ from dueport_apps.storage.rows import Rows, insert_new, search_key
 from dueport_apps.storage.tables.mirror import account
 from dueport_apps.storage.tables.paying import mandate, payment, payment_attempt, payment_event
 from dueport_apps.storage.tables.settling import settlement, settlement_line
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.payment_records import (
     AttemptState,
     MandateRecord,
     PaymentEvent,

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dueport_apps.storage.rows import Rows, insert_once
 from dueport_apps.storage.tables.settling import posting
-from dueport_apps.usecases.records import StoredPosting
+from dueport_apps.usecases.settlement_records import StoredPosting
 from dueport_core.errors import Conflict
 from dueport_core.postings import PostingCategory
 

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dueport_apps.storage import cursors
 from dueport_apps.storage.rows import Rows, insert_new
 from dueport_apps.storage.tables.settling import posting, settlement, settlement_line
-from dueport_apps.usecases.records import SettlementRow, StoredLine, StoredSettlement
+from dueport_apps.usecases.settlement_records import SettlementRow, StoredLine, StoredSettlement
 from dueport_core.errors import Conflict, NotFound
 from dueport_core.postings import PostingCategory, PostingState
 from dueport_core.settlements import SettlementLineCategory

@@ -24,7 +24,7 @@ from dueport_apps.storage.tables.base import (
     structured,
     words,
 )
-from dueport_apps.usecases.records import AttemptState
+from dueport_apps.usecases.payment_records import AttemptState
 from dueport_core.payments import CreditUse, PaymentLine, PaymentState
 from dueport_core.quotes import PaymentQuote
 from dueport_ports import Instrument, PaymentAttempt, PaymentMethodKind

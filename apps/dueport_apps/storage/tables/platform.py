@@ -15,15 +15,8 @@ from sqlalchemy import (
     text,
 )
 
-from dueport_apps.storage.tables.base import (
-    choice,
-    count,
-    instant,
-    metadata,
-    structured,
-    words,
-)
-from dueport_apps.usecases.records import MailState
+from dueport_apps.storage.tables.base import choice, count, instant, metadata, structured, words
+from dueport_apps.usecases.mail_records import MailState
 
 inbound_event = Table(
     "inbound_event",

@@ -8,19 +8,10 @@ from typing import Any
 
 import msgspec
 
-from dueport_apps.usecases.records import (
-    AccountFigures,
-    AccountRow,
-    PaymentEvent,
-    PaymentRow,
-    StoredAuditEntry,
-    StoredInstrument,
-    StoredLine,
-    StoredPosting,
-    StoredSettlement,
-    SyncRun,
-)
+from dueport_apps.usecases.payment_records import PaymentEvent, PaymentRow, StoredInstrument
+from dueport_apps.usecases.records import AccountFigures, AccountRow, StoredAuditEntry, SyncRun
 from dueport_apps.usecases.settlement_proof import SettlementProof
+from dueport_apps.usecases.settlement_records import StoredLine, StoredPosting, StoredSettlement
 from dueport_apps.usecases.show_outstanding import Outstanding
 from dueport_apps.web.api.shapes import (
     AccountBody,

@@ -12,9 +12,9 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Response
 
 from dueport_apps.usecases.addresses import PortalAddresses
+from dueport_apps.usecases.payment_records import PaymentFilter
 from dueport_apps.usecases.quote_payment import QuotePayment, QuotePaymentCommand
 from dueport_apps.usecases.receipts import ShowReceipt
-from dueport_apps.usecases.records import PaymentFilter
 from dueport_apps.usecases.show_outstanding import OutstandingQuery, ShowOutstanding
 from dueport_apps.usecases.submit_payment import SubmitPayment, SubmitPaymentCommand
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory

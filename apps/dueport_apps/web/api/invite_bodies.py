@@ -12,10 +12,10 @@ from dueport_apps.usecases.invite_records import (
     InvitationRow,
     Login,
 )
+from dueport_apps.usecases.mail_records import MailDelivery
 from dueport_apps.usecases.plan_invitations import Plan
 from dueport_apps.usecases.preview_invitation import InvitationPreview
 from dueport_apps.usecases.receive_bounce import BounceResult
-from dueport_apps.usecases.records import MailDelivery
 from dueport_apps.web.api.bodies import same
 from dueport_apps.web.api.invite_shapes import (
     LISTED_MAX,

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from dueport_apps.usecases.invite_records import CampaignKind, CampaignState, InviteRecipient
+from dueport_apps.usecases.mail_records import MailState
 from dueport_apps.usecases.receive_bounce import BounceOutcome
-from dueport_apps.usecases.records import Language, MailState
+from dueport_apps.usecases.records import Language
 from dueport_apps.web.api.shapes import AccountBody, ContactBody, Given, OpenItemBody, Taken
 from dueport_core.credentials import UsernameSource
 from dueport_core.invitations import InvitationState
@@ -24,9 +25,6 @@ AccountNumbers = Annotated[
     msgspec.Meta(max_length=SELECTED_MAX),
 ]
 Days = Annotated[int, msgspec.Meta(ge=1, le=366)]
-
-
-# Orders ------------------------------------------------------------------------------------------
 
 
 class MatchingBody(Taken, frozen=True, kw_only=True):
@@ -101,9 +99,6 @@ class AddressBody(Taken, frozen=True, kw_only=True):
     address: Annotated[str, msgspec.Meta(min_length=1, max_length=320)]
 
 
-# Rehearsals --------------------------------------------------------------------------------------
-
-
 class WillBody(Given, frozen=True, kw_only=True):
     account_no: str
     account_name: str
@@ -147,9 +142,6 @@ class PreviewBody(Given, frozen=True, kw_only=True):
     subject: str
     text: str
     html: str
-
-
-# Campaigns ---------------------------------------------------------------------------------------
 
 
 class ProgressBody(Given, frozen=True, kw_only=True):
@@ -213,9 +205,6 @@ class RefusalPageBody(Given, frozen=True, kw_only=True):
     next: str | None
 
 
-# Invitations -------------------------------------------------------------------------------------
-
-
 class InvitationBody(Given, frozen=True, kw_only=True):
     invitation_id: str
     account_no: str
@@ -265,9 +254,6 @@ class FunnelBody(Given, frozen=True, kw_only=True):
     paid: int
 
 
-# Accounts: access and timeline -------------------------------------------------------------------
-
-
 class LoginBody(Given, frozen=True, kw_only=True):
     user_id: str
     name: str
@@ -311,9 +297,6 @@ class TimelineBody(Given, frozen=True, kw_only=True):
     steps: list[StepBody]
 
 
-# Mail that came back -----------------------------------------------------------------------------
-
-
 class BouncedBody(Given, frozen=True, kw_only=True):
     address: str
     outcome: BounceOutcome
@@ -323,9 +306,6 @@ class BouncedBody(Given, frozen=True, kw_only=True):
 
 class BounceResultBody(Given, frozen=True, kw_only=True):
     recipients: list[BouncedBody]
-
-
-# Enrolment codes ---------------------------------------------------------------------------------
 
 
 class CodeBody(Given, frozen=True, kw_only=True):

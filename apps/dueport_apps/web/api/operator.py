@@ -9,12 +9,12 @@ from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
 
 from dueport_apps.plugin_loader import PluginCatalog
 from dueport_apps.settings import Settings
+from dueport_apps.usecases.payment_records import PaymentFilter
 from dueport_apps.usecases.post_settlement import (
     PostSettlement,
     PostSettlementCommand,
     ResolveSettlement,
 )
-from dueport_apps.usecases.records import PaymentFilter
 from dueport_apps.usecases.request_sync import RequestSync
 from dueport_apps.usecases.settlement_proof import settlement_proof
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory

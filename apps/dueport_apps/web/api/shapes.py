@@ -34,9 +34,6 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Base of every body; a field that is not known is refused."""
 
 
-# Operators: accounts ------------------------------------------------------------------------------
-
-
 class FiguresBody(Given, frozen=True, kw_only=True):
     """``bucket_cents``: current, then 1–30, 31–60, 61–90 and 91+ days past due by default."""
 
@@ -93,9 +90,6 @@ class OpenItemBody(Given, frozen=True, kw_only=True):
     po_number: str
     reference: str
     released: bool
-
-
-# Payments ----------------------------------------------------------------------------------------
 
 
 class PaymentLineBody(Given, frozen=True, kw_only=True):
@@ -156,9 +150,6 @@ class PaymentDetailBody(Given, frozen=True, kw_only=True):
     lines: list[PaymentLineBody]
     credits: list[CreditUseBody]
     events: list[PaymentEventBody]
-
-
-# Settlements -------------------------------------------------------------------------------------
 
 
 class SettlementBody(Given, frozen=True, kw_only=True):
@@ -232,9 +223,6 @@ class SettlementDetailBody(Given, frozen=True, kw_only=True):
     postings: list[PostingBody]
 
 
-# The platform ------------------------------------------------------------------------------------
-
-
 class AuditBody(Given, frozen=True, kw_only=True):
     number: int
     at: datetime.datetime
@@ -284,9 +272,6 @@ class SyncAskedBody(Given, frozen=True, kw_only=True):
     """The run is done by a worker; ``GET sync`` shows it once it has begun."""
 
     queued: bool = True
-
-
-# Customers ---------------------------------------------------------------------------------------
 
 
 class LinkedAccountBody(Given, frozen=True, kw_only=True):

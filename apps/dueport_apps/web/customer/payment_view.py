@@ -6,8 +6,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from dueport_apps.usecases.payment_mails import KIND_WORDS, failure_sentence
+from dueport_apps.usecases.payment_records import (
+    AttemptState,
+    PaymentEvent,
+    PaymentRow,
+    StoredAttempt,
+)
 from dueport_apps.usecases.receipts import HAS_RECEIPT
-from dueport_apps.usecases.records import AttemptState, PaymentEvent, PaymentRow, StoredAttempt
 from dueport_apps.web.customer.quote_view import CreditView, LineView, job_words
 from dueport_core.payments import Badge, Payment, PaymentState
 from dueport_core.quotes import PaymentMethodKind

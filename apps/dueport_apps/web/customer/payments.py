@@ -12,9 +12,10 @@ from dueport_apps.adapters.secret_box import FernetBox
 from dueport_apps.usecases.abandon_payment import AbandonPayment, AbandonPaymentCommand
 from dueport_apps.usecases.addresses import PortalAddresses
 from dueport_apps.usecases.collect_method import BeginCollect
+from dueport_apps.usecases.payment_records import PaymentFilter, StoredAttempt
 from dueport_apps.usecases.process_event import ProcessEvent
 from dueport_apps.usecases.receipts import ResendReceipt, ShowReceipt
-from dueport_apps.usecases.records import PaymentFilter, Principal, StoredAttempt
+from dueport_apps.usecases.records import Principal
 from dueport_apps.usecases.requote_payment import RequotePayment, RequotePaymentCommand
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_apps.web.customer.bank_action import ensure_script

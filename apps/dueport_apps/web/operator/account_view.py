@@ -11,17 +11,11 @@ from dueport_apps.usecases.invite_records import (
     InvitationRow,
     Login,
 )
+from dueport_apps.usecases.mail_records import MailDelivery, MailState
+from dueport_apps.usecases.payment_records import PaymentFilter, PaymentRow
 from dueport_apps.usecases.plan_invitations import may_resend
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import (
-    AccountRow,
-    MailDelivery,
-    MailState,
-    PaymentFilter,
-    PaymentRow,
-    Reserved,
-    StoredAuditEntry,
-)
+from dueport_apps.usecases.records import AccountRow, Reserved, StoredAuditEntry
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_apps.web.operator.pages import PAGE_ROWS, names_of_staff
 from dueport_apps.web.operator.words import EVENT_WORDS, KIND_WORDS, MAIL_COLOURS, MAIL_WORDS

@@ -17,7 +17,8 @@ from dueport_apps.usecases.invite_records import (
     CampaignProgress,
     CampaignState,
 )
-from dueport_apps.usecases.records import MailState, Principal
+from dueport_apps.usecases.mail_records import MailState
+from dueport_apps.usecases.records import Principal
 from dueport_apps.usecases.steer_campaign import SteerCampaign
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_apps.web.http.guards import operator_required

@@ -10,16 +10,16 @@ from litestar.params import FromPath, SkipValidation
 from litestar.response import Response
 
 from dueport_apps.settings import Settings
-from dueport_apps.usecases.process_event import ProcessEvent
-from dueport_apps.usecases.receipts import HAS_RECEIPT, ShowReceipt
-from dueport_apps.usecases.records import (
+from dueport_apps.usecases.payment_records import (
     MandateRecord,
     PaymentEvent,
     PaymentFilter,
-    PortalUser,
     StoredAttempt,
-    StoredSettlement,
 )
+from dueport_apps.usecases.process_event import ProcessEvent
+from dueport_apps.usecases.receipts import HAS_RECEIPT, ShowReceipt
+from dueport_apps.usecases.records import PortalUser
+from dueport_apps.usecases.settlement_records import StoredSettlement
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_apps.web.http.guards import operator_required
 from dueport_apps.web.operator.account_view import AUDIT_ROWS

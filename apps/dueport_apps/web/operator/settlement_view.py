@@ -2,13 +2,9 @@
 
 import msgspec
 
-from dueport_apps.usecases.records import (
-    StoredAuditEntry,
-    StoredLine,
-    StoredPosting,
-    StoredSettlement,
-)
+from dueport_apps.usecases.records import StoredAuditEntry
 from dueport_apps.usecases.settlement_proof import SettlementProof, settlement_proof
+from dueport_apps.usecases.settlement_records import StoredLine, StoredPosting, StoredSettlement
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_apps.web.operator.account_view import AUDIT_ROWS
 from dueport_apps.web.operator.pages import names_of_staff

@@ -9,7 +9,8 @@ from dueport_apps.usecases.invite_records import (
     InvitationEventKind,
     InviteRecipient,
 )
-from dueport_apps.usecases.records import Language, MailState
+from dueport_apps.usecases.mail_records import MailState
+from dueport_apps.usecases.records import Language
 from dueport_core.open_items import OpenItemKind
 from dueport_core.payments import PaymentState
 from dueport_core.postings import PostingCategory, PostingState
