@@ -49,6 +49,7 @@ async def bench(databases: Databases, repetitions: int, customers: int) -> list[
     rounds: list[Round] = []
     bare: list[float] = []
     on_uvloop: list[float] = []
+    to_aiosmtpd: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as name:
         kept = Path(name) / "messages"
         for number in range(repetitions):
@@ -60,7 +61,14 @@ async def bench(databases: Databases, repetitions: int, customers: int) -> list[
                 rounds.append(await _round(databases, folder, mails, kept, customers))
                 bare.append(await _bare(mails, kept, customers, "feed-asyncio"))
                 on_uvloop.append(await _bare(mails, kept, customers, "feed"))
-    return _figures(rounds, bare, on_uvloop, customers)
+            with sink(free_port(), "serve-aiosmtpd") as mails:
+                await _until_it_listens(mails)
+                folder = Path(name) / f"{number}-aiosmtpd"
+                folder.mkdir()
+                ours = await _round(databases, folder, mails, kept, customers)
+                limit = await _bare(mails, kept, customers, "feed-asyncio")
+                to_aiosmtpd.append((ours.per_second, limit))
+    return _figures(rounds, bare, on_uvloop, to_aiosmtpd, customers)
 
 
 async def _round(
@@ -200,11 +208,16 @@ async def _bare(mails: SinkProcess, kept: Path, messages: int, how: str) -> floa
 
 
 def _figures(
-    rounds: list[Round], bare: list[float], on_uvloop: list[float], customers: int
+    rounds: list[Round],
+    bare: list[float],
+    on_uvloop: list[float],
+    to_aiosmtpd: list[tuple[float, float]],
+    customers: int,
 ) -> list[Figure]:
     rates = [one.per_second for one in rounds]
     faster = [one.per_second / limit for one, limit in zip(rounds, on_uvloop, strict=True)]
     ratios = [one.per_second / limit for one, limit in zip(rounds, bare, strict=True)]
+    slower = [ours / limit for ours, limit in to_aiosmtpd]
     growth = median(one.resident_mb[1] - one.resident_mb[0] for one in rounds)
     book = f"{customers:,} customers invited by one call"
     return [
@@ -229,6 +242,21 @@ def _figures(
             unit=f"({min(faster):.2f} to {max(faster):.2f})",
             limit=median(on_uvloop),
             limit_name="aiosmtplib on uvloop",
+        ),
+        Figure(
+            name="the same, to aiosmtpd",
+            value=median(ours for ours, _ in to_aiosmtpd),
+            unit="/s",
+            limit=median(limit for _, limit in to_aiosmtpd),
+            limit_name="aiosmtplib to aiosmtpd",
+            ratio=median(slower),
+        ),
+        Figure(
+            name="the same, share of the bare rate to aiosmtpd",
+            value=median(slower),
+            unit=f"({min(slower):.2f} to {max(slower):.2f})",
+            target=0.8,
+            better="higher",
         ),
         Figure(
             name="the same, worker's processor time per mail",

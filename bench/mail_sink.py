@@ -2,6 +2,7 @@
 
 `python -m bench.mail_sink serve PORT` answers `XCOUNT` with how many messages it took, and when
 the first and the last of them; `XRESET` begins anew, `XKEEP FILE` writes the next messages down.
+`serve-aiosmtpd` does the same as aiosmtpd, a server that costs about what a real one does.
 `python -m bench.mail_sink feed PORT FILE COUNT CONNECTIONS` sends the messages of such a file
 again and again with aiosmtplib alone.
 """
@@ -11,13 +12,14 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
 import aiosmtplib
 import msgspec
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from dueport_apps.commands.serve import run
 
@@ -58,6 +60,21 @@ class _Sink:
                 self.keep_in.write_bytes(msgspec.msgpack.encode(self.kept))
                 self.keep_in = None
 
+    def answer(self, verb: bytes, rest: bytes) -> bytes | None:
+        """Answer a bench's own command; None for any other."""
+        match verb:
+            case b"XCOUNT":
+                count = Count(self.messages, self.first_at, self.last_at)
+                return b"250 " + msgspec.json.encode(count) + b"\r\n"
+            case b"XRESET":
+                self.reset()
+            case b"XKEEP":
+                self.kept = []
+                self.keep_in = Path(rest.decode())
+            case _:
+                return None
+        return b"250 ok\r\n"
+
 
 class _Session(asyncio.Protocol):
     def __init__(self, sink: _Sink) -> None:
@@ -94,6 +111,8 @@ class _Session(asyncio.Protocol):
 
     def _answer(self, line: bytes) -> bytes:
         verb, _, rest = line.partition(b" ")
+        if (own := self._sink.answer(verb.upper(), rest)) is not None:
+            return own
         match verb.upper():
             case b"DATA":
                 self._in_content = True
@@ -102,16 +121,34 @@ class _Session(asyncio.Protocol):
                 return b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
             case b"QUIT":
                 return b"221 bye\r\n"
-            case b"XCOUNT":
-                sink = self._sink
-                count = Count(sink.messages, sink.first_at, sink.last_at)
-                return b"250 " + msgspec.json.encode(count) + b"\r\n"
-            case b"XRESET":
-                self._sink.reset()
-            case b"XKEEP":
-                self._sink.kept = []
-                self._sink.keep_in = Path(rest.decode())
         return b"250 ok\r\n"
+
+
+class _Aiosmtpd(SMTP):
+    """The same count behind aiosmtpd."""
+
+    def __init__(self, sink: _Sink) -> None:
+        super().__init__(self, hostname="sink")
+        self._sink = sink
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        assert isinstance(envelope.original_content, bytes)
+        self._sink.take(envelope.original_content)
+        return "250 taken"
+
+    async def smtp_XCOUNT(self, _: str | None) -> None:
+        await self._own(b"XCOUNT")
+
+    async def smtp_XRESET(self, _: str | None) -> None:
+        await self._own(b"XRESET")
+
+    async def smtp_XKEEP(self, file: str | None) -> None:
+        await self._own(b"XKEEP", (file or "").encode())
+
+    async def _own(self, verb: bytes, rest: bytes = b"") -> None:
+        answer = self._sink.answer(verb, rest)
+        assert answer is not None
+        await self.push(answer.rstrip())
 
 
 class SinkProcess:
@@ -140,9 +177,9 @@ class SinkProcess:
 
 
 @contextmanager
-def sink(port: int) -> Iterator[SinkProcess]:
+def sink(port: int, kind: str = "serve") -> Iterator[SinkProcess]:
     """Run the sink beside the block."""
-    process = subprocess.Popen([sys.executable, "-m", "bench.mail_sink", "serve", str(port)])
+    process = subprocess.Popen([sys.executable, "-m", "bench.mail_sink", kind, str(port)])
     try:
         yield SinkProcess(port)
     finally:
@@ -165,10 +202,10 @@ async def feed(port: int, messages: list[bytes], count: int, connections: int) -
     await asyncio.gather(*(work() for _ in range(connections)))
 
 
-async def _serve(port: int) -> None:
+async def _serve(port: int, session: Callable[[_Sink], asyncio.BaseProtocol]) -> None:
     sink = _Sink()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Session(sink), "127.0.0.1", port)
+    server = await loop.create_server(lambda: session(sink), "127.0.0.1", port)
     async with server:
         await server.serve_forever()
 
@@ -176,7 +213,9 @@ async def _serve(port: int) -> None:
 if __name__ == "__main__":
     kind, port, *others = sys.argv[1:]
     if kind == "serve":
-        run(_serve(int(port)))
+        run(_serve(int(port), _Session))
+    elif kind == "serve-aiosmtpd":
+        run(_serve(int(port), _Aiosmtpd))
     else:
         kept = msgspec.msgpack.decode(Path(others[0]).read_bytes(), type=list[bytes])
         sending = feed(int(port), kept, int(others[1]), int(others[2]))
