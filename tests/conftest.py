@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
+from playwright.async_api import expect
 
 from dueport_apps.storage.embedded_postgres import EmbeddedPostgres
 from dueport_apps.storage.engine import Database
 from dueport_apps.storage.migrate import migrate
 from tests.databases import TestDatabases
+from tests.patience import PATIENCE_S
 
 LONGEST = (
     "tests/journeys/",
@@ -28,8 +31,9 @@ LONGEST = (
 
 
 def pytest_configure() -> None:
-    """Keep the tests' own HTTP client from logging the addresses it asks: some hold secrets, and
-    tests that look for those mean the portals' logs."""
+    """Let browsers take their time, and keep the tests' own HTTP client from logging the addresses
+    it asks: some hold secrets, and tests that look for those mean the portals' logs."""
+    expect.set_options(timeout=PATIENCE_S * 1000)
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -42,6 +46,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((n for n, start in enumerate(LONGEST) if path.startswith(start)), len(LONGEST))
 
     items.sort(key=place)
+
+
+@pytest.fixture(autouse=True)
+def _logging_stays_as_it_was() -> Iterator[None]:
+    """What a test makes of logging ends with it, so that nobody depends on who came before."""
+    root = logging.getLogger()
+    handlers, level, configuration = root.handlers[:], root.level, structlog.get_config()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    if structlog.get_config() != configuration:
+        structlog.configure(**configuration)
 
 
 @pytest.fixture(scope="session")

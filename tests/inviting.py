@@ -26,6 +26,18 @@ def secret_in(text: str) -> str:
     return found.group()
 
 
+def decline_token_in(text: str) -> str:
+    """Return the token with which a mail lets somebody decline."""
+    return text.split("/invitation/", 1)[1].split("/", 1)[0]
+
+
+def mailed_code_in(text: str) -> str:
+    """Return the six digits of a mail that proves a mailbox, as they are written there."""
+    found = re.search(r"\bYour code is (\d{3} \d{3})\.", text)
+    assert found is not None, text
+    return found[1]
+
+
 def reset_token_in(text: str) -> str:
     """Return the token of a mail about a forgotten password."""
     return text.split("/reset/", 1)[1].split()[0]

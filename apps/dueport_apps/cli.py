@@ -41,6 +41,24 @@ class Commands(click.Group):
         return found
 
 
+class LogoFile(click.ParamType[str]):
+    """The name of a picture beside the configuration; empty for none. A wrong one is asked again."""
+
+    name = "file"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from dueport_apps.logo import read_logo
+        from dueport_ports import Misconfigured
+
+        folder = Path() if ctx is None else ctx.find_root().params["config"].parent
+        if value:
+            try:
+                read_logo(folder / value)
+            except Misconfigured as error:
+                self.fail(str(error), param, ctx)
+        return value
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
@@ -61,6 +79,9 @@ def main(config: Path) -> None:
 @click.option("--name", prompt="Dealer's name")
 @click.option("--reply-to", prompt="Address that customers reply to")
 @click.option("--phone", prompt="Phone", default="")
+@click.option(
+    "--logo", type=LogoFile(), prompt="Logo, a PNG or JPEG file beside dealer.toml", default=""
+)
 @click.option("--time-zone", prompt="Time zone", default="America/New_York")
 @click.option("--base-url", prompt="Portal address", default="http://127.0.0.1:8400")
 @click.option("--stripe-publishable-key", prompt="Stripe publishable key", default="")

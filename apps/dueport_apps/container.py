@@ -15,8 +15,10 @@ from dueport_apps.adapters.credentials import Argon2Hasher, TotpFactor
 from dueport_apps.adapters.enrolment_codes import DerivedEnrolmentCodes
 from dueport_apps.adapters.identifiers import SecretTokens, UlidIds
 from dueport_apps.adapters.letters import TypesetLetters
+from dueport_apps.adapters.mailed_codes import KeyedMailedCodes
 from dueport_apps.adapters.secret_box import FernetBox
 from dueport_apps.documents.announcements import AnnouncementLetter
+from dueport_apps.documents.letterhead import draw_logo
 from dueport_apps.documents.receipts import TypstReceipts
 from dueport_apps.mail.bounces import read_bounce
 from dueport_apps.plugin_loader import load_plugins
@@ -30,6 +32,7 @@ from dueport_apps.usecases.announce import Announce
 from dueport_apps.usecases.api_keys import IssueApiKey, RevokeApiKey
 from dueport_apps.usecases.ask_for_link import AskForLink
 from dueport_apps.usecases.campaigns import DraftCampaign, RehearseInvitations, StartCampaign
+from dueport_apps.usecases.change_name import ChangeName
 from dueport_apps.usecases.change_password import ChangeLanguage, ChangePassword
 from dueport_apps.usecases.clean_up import CleanUp
 from dueport_apps.usecases.collect_method import BeginCollect, FinishCollect
@@ -54,6 +57,7 @@ from dueport_apps.usecases.process_leftovers import (
     PollEverything,
     ProcessLeftoverEvents,
 )
+from dueport_apps.usecases.prove_mailbox import MailedCodes, MailEnrolmentCode
 from dueport_apps.usecases.quote_payment import QuotePayment
 from dueport_apps.usecases.receipts import ResendReceipt, ShowReceipt
 from dueport_apps.usecases.receive_bounce import ReadBounces, ReceiveBounce
@@ -132,7 +136,9 @@ class Container(containers.DeclarativeContainer):
     renderer = providers.Singleton(wiring.mail_renderer, settings, deliveries)
     mailroom = providers.Singleton(wiring.mailroom, settings, renderer, box, ids, clock)
     mails = providers.Singleton(PaymentMails, addresses, clock, zone)
-    receipt_renderer = providers.Singleton(TypstReceipts, settings.provided.dealer_facts)
+    receipt_renderer = providers.Singleton(
+        TypstReceipts, settings.provided.dealer_facts, settings.provided.logo
+    )
     receipts = providers.Singleton(ShowReceipt, uow, mails, receipt_renderer)
     resend_receipt = providers.Singleton(ResendReceipt, uow, mails, receipts, mailroom, clock)
     outcomes = providers.Singleton(PaymentOutcomes, clock, mailroom, mails)
@@ -191,6 +197,7 @@ class Container(containers.DeclarativeContainer):
         ChangePassword, uow, hasher, customer_rules, mailroom, ids, clock, addresses
     )
     change_language = providers.Singleton(ChangeLanguage, uow)
+    change_name = providers.Singleton(ChangeName, uow, clock)
     request_sign_up = providers.Singleton(RequestSignUp, uow, ids, clock, policies)
     mail_sign_up = providers.Singleton(
         MailSignUp, uow, tokens, mailroom, ids, clock, policies, addresses
@@ -198,17 +205,23 @@ class Container(containers.DeclarativeContainer):
     enrolment_code_maker = providers.Singleton(DerivedEnrolmentCodes, settings.provided.secret_key)
     enrolment_codes = providers.Singleton(EnrolmentCodes, uow, enrolment_code_maker, clock)
     announcement_letter = providers.Singleton(
-        AnnouncementLetter, settings.provided.dealer_facts, renderer
+        AnnouncementLetter, settings.provided.dealer_facts, renderer, settings.provided.logo
     )
     letters = providers.Singleton(TypesetLetters, announcement_letter)
     announce = providers.Singleton(Announce, letters, enrolment_codes, policies, addresses, clock)
     open_enrolment = providers.Singleton(OpenEnrolment, uow, enrolment_code_maker, clock, policies)
+    mailed_code_maker = providers.Singleton(KeyedMailedCodes, settings.provided.secret_key)
+    mail_enrolment_code = providers.Singleton(
+        MailEnrolmentCode, uow, mailed_code_maker, mailroom, ids, clock, policies
+    )
+    mailed_codes = providers.Singleton(MailedCodes, mailed_code_maker, clock)
     enrol = providers.Singleton(
         Enrol,
         uow,
         check_password,
         hasher,
         customer_rules,
+        mailed_codes,
         mailroom,
         ids,
         clock,
@@ -278,7 +291,7 @@ def build_container(settings: Settings, database_url: str) -> Container:
 
 
 def check_wiring(container: Container) -> None:
-    """Build every plugin once, so that a wrong setting stops the start and not a customer.
+    """Build every plugin and draw the logo once: a wrong setting stops the start, not a customer.
 
     Raises Misconfigured with every problem that was found.
     """
@@ -288,6 +301,12 @@ def check_wiring(container: Container) -> None:
             part()
         except Misconfigured as error:
             problems.append(str(error))
+    settings = container.settings()
+    if settings.logo is not None:
+        try:
+            draw_logo(settings.logo)
+        except Misconfigured as error:
+            problems.append(f"dealer.logo: {settings.config.dealer.logo} {error}")
     if problems:
         raise Misconfigured("\n".join(problems))
 

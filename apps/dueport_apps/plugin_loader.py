@@ -42,6 +42,8 @@ class PluginStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     distribution: str
     version: str
+    title: str = ""
+    """What people call it; empty where the plugin does not say or could not be asked."""
     ports: tuple[str, ...] = ()
     off: str = ""
     """Why it is switched off, or empty."""
@@ -74,6 +76,11 @@ class PluginCatalog:
             raise Misconfigured(f"the plugin {name!r} is off: {status.off}")
         offered = ", ".join(status.ports) or "nothing"
         raise Misconfigured(f"the plugin {name!r} offers {offered}, not the port {port!r}")
+
+    def title(self, name: str) -> str:
+        """Return what people call this plugin: its title, or its name where it has none."""
+        status = self._statuses.get(name)
+        return status.title if status and status.title else name
 
     def names(self, port: str) -> tuple[str, ...]:
         return tuple(name for offered, name in self._offers if offered == port)
@@ -142,7 +149,8 @@ def load_plugins(wanted: Iterable[str], extensions: Iterable[Extension] = ()) ->
         for offer in registry.offers():
             offers[offer.port, offer.name] = offer
         ports = tuple(offer.port for offer in registry.offers())
-        statuses[name] = msgspec.structs.replace(status, ports=ports)
+        title = next((offer.title for offer in registry.offers() if offer.title), "")
+        statuses[name] = msgspec.structs.replace(status, ports=ports, title=title)
     return PluginCatalog(offers, statuses)
 
 

@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from dueport_apps.logo import Logo, read_logo
 from dueport_apps.usecases.policies import Policies
 from dueport_ports import (
     DealerFacts,
+    DealerLogo,
     Environment,
     Misconfigured,
     PaymentMethodKind,
@@ -49,7 +51,7 @@ class DealerSection(Section, frozen=True, kw_only=True):
     address: str = ""
     brand_color: str = "#0f5257"
     logo: str = ""
-    """A file beside ``dealer.toml`` (SVG or PNG), or empty for the name as text."""
+    """A PNG or JPEG file, relative to ``dealer.toml``; empty shows the name as text."""
     state: str = ""
     environment: Environment = Environment.SANDBOX
 
@@ -158,6 +160,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where ``dealer.toml`` is; relative paths in it start here."""
     secret_key: Secret
     database_url: Secret | Literal["embedded"]
+    logo: Logo | None = None
+    """Read once: a file that is changed or gone later does no harm until the next start."""
 
     @property
     def data_folder(self) -> Path:
@@ -177,6 +181,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             address=dealer.address,
             time_zone=dealer.time_zone,
             brand_color=dealer.brand_color,
+            logo=self._public_logo,
+        )
+
+    @property
+    def _public_logo(self) -> DealerLogo | None:
+        if self.logo is None:
+            return None
+        return DealerLogo(
+            url=self.config.web.base_url + self.logo.path,
+            width=self.logo.width,
+            height=self.logo.height,
         )
 
     @property
@@ -224,23 +239,12 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
         raise Misconfigured(f"{path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"{path} is not valid TOML: {error}") from error
-    problems = list(_problems(raw, DealerConfig, ""))
+    problems = _problems(raw, DealerConfig, "")
+    secrets = _secrets(raw, environment, path.parent, problems)
+    logo = _logo(raw, path.parent, problems)
     if problems:
         raise Misconfigured(f"{path.name} has {len(problems)} problem(s):\n" + "\n".join(problems))
     config = msgspec.convert(raw, DealerConfig)
-    secrets: dict[str, Secret] = {}
-    references: dict[str, Any] = {"secret_key": config.secret_key}
-    if isinstance(config.database.url, dict):
-        references["database.url"] = config.database.url
-    for key, reference in references.items():
-        try:
-            secrets[key] = secret_from(reference, environment, path.parent)
-        except Misconfigured as error:
-            problems.append(f"  {key}: {error}")
-    if "secret_key" in secrets and len(secrets["secret_key"].reveal()) < 32:
-        problems.append("  secret_key: it must be at least 32 characters of random text")
-    if problems:
-        raise Misconfigured(f"{path.name} has {len(problems)} problem(s):\n" + "\n".join(problems))
     url: Secret | Literal["embedded"] = "embedded"
     if isinstance(config.database.url, dict):
         url = secrets["database.url"]
@@ -251,7 +255,52 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
         folder=path.parent.resolve(),
         secret_key=secrets["secret_key"],
         database_url=url,
+        logo=logo,
     )
+
+
+def _secrets(
+    raw: Mapping[str, Any],
+    environment: Mapping[str, str] | None,
+    folder: Path,
+    problems: list[str],
+) -> dict[str, Secret]:
+    """Resolve the file's own secrets; one that is no reference at all is a problem already."""
+    references = {
+        "secret_key": raw.get("secret_key"),
+        "database.url": _table(raw, "database").get("url"),
+    }
+    secrets: dict[str, Secret] = {}
+    for key, reference in references.items():
+        if not isinstance(reference, dict) or not all(map(_is_text, reference.values())):
+            continue
+        try:
+            secrets[key] = secret_from(reference, environment, folder)
+        except Misconfigured as error:
+            problems.append(f"  {key}: {error}")
+    if "secret_key" in secrets and len(secrets["secret_key"].reveal()) < 32:
+        problems.append("  secret_key: it must be at least 32 characters of random text")
+    return secrets
+
+
+def _logo(raw: Mapping[str, Any], folder: Path, problems: list[str]) -> Logo | None:
+    named = _table(raw, "dealer").get("logo")
+    if not named or not isinstance(named, str):
+        return None
+    try:
+        return read_logo(folder / named)
+    except Misconfigured as error:
+        problems.append(f"  dealer.logo: {error}")
+        return None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _table(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = raw.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _problems(raw: Any, kind: type[msgspec.Struct], path: str) -> list[str]:

@@ -12,6 +12,7 @@ MAX_EMAIL_LENGTH: Final = 254
 # deliver to them, and a refusal that names the address is better than a silent bounce.
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_NUMBER_WORDS: Final = {2: "two", 3: "three"}
 
 
 class AccountStatus(StrEnum):
@@ -102,6 +103,13 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
                 return contact
         return self.contacts[0] if self.contacts else None
 
+    def contact_of(self, email: str) -> Contact | None:
+        """Return the contact whom this address belongs to, compared without case, or None."""
+        wanted = email.strip().casefold()
+        if not wanted:
+            return None
+        return next((one for one in self.contacts if one.email.strip().casefold() == wanted), None)
+
     @property
     def primary_email(self) -> str | None:
         """The primary contact's address without surrounding blanks, or None where it is empty.
@@ -114,18 +122,35 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_email(text: str | None) -> str | None:
     """Return why mail cannot be sent to this text, or None when it is one plain address."""
+    fault = email_fault(text)
+    if fault is None or text is None or not text.strip():
+        return fault
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text[:80])
+    return f"malformed e-mail address “{shown}”: {fault}"
+
+
+def email_fault(text: str | None) -> str | None:
+    """Return the same without the address, for a place that shows it: “there is a blank in it”."""
     if text is None or not text.strip():
         return "no e-mail address"
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text[:80])
-    why = _fault(text)
-    return f"malformed e-mail address “{shown}”: {why}" if why else None
-
-
-def _fault(text: str) -> str | None:
     if not text.isprintable():
         return "it holds a line break or another control character"
-    if text.count("@") > 1 or any(separator in text for separator in ",;"):
+    return _list_fault(text) or _form_fault(text)
+
+
+def _list_fault(text: str) -> str | None:
+    """What is wrong with several addresses, or with one that looks like several."""
+    if sum("@" in word for word in re.split(r"[,;\s]", text)) > 1:
         return "it holds more than one address; keep one"
+    for separator, name in ((",", "comma"), (";", "semicolon")):
+        if separator in text:
+            return f"there is a {name} in it"
+    if (signs := text.count("@")) > 1:
+        return f"there are {_NUMBER_WORDS.get(signs, str(signs))} @ in it"
+    return None
+
+
+def _form_fault(text: str) -> str | None:
     local, at, domain = text.partition("@")
     if not at:
         return "there is no @ in it"

@@ -47,14 +47,34 @@ LEGAL_MOVES: Final[dict[tuple[InvitationState | None, InvitationState], frozense
 }
 """Every legal move with those who may cause it; the other 26 of the 36 pairs are refused."""
 
-_REFUSALS: Final[dict[InvitationState | None, str]] = {
-    None: "This customer has not been invited yet; invite first.",
-    _S.PENDING: "This invitation is pending and waits for the customer.",
-    _S.ACCEPTED: "This customer has accepted and already has a login.",
-    _S.DECLINED: "The customer has declined this invitation; only an operator can invite again.",
-    _S.EXPIRED: "This invitation has expired; an operator can send a new one.",
-    _S.REVOKED: "This invitation has been revoked; an operator can send a new one.",
+_STANDING: Final[dict[InvitationState | None, str]] = {
+    None: "This customer has not been invited yet",
+    _S.PENDING: "This invitation is pending and waits for the customer",
+    _S.ACCEPTED: "This customer has accepted and already has a login",
+    _S.DECLINED: "The customer has declined this invitation",
+    _S.EXPIRED: "This invitation has expired",
+    _S.REVOKED: "This invitation has been revoked",
 }
+_DEAD: Final = "its links are dead and there is nothing to revoke; invite again to send a new one"
+_POSSIBLE: Final[dict[Actor, dict[InvitationState | None, str]]] = {
+    Actor.OPERATOR: {
+        None: "invite first",
+        _S.PENDING: "send it again, remind of it or revoke it",
+        _S.ACCEPTED: "disable the portal access to take it away",
+        _S.DECLINED: _DEAD,
+        _S.EXPIRED: _DEAD,
+        _S.REVOKED: _DEAD,
+    },
+    Actor.CUSTOMER: {
+        None: "ask for an invitation",
+        _S.PENDING: "register or decline with its link",
+        _S.ACCEPTED: "sign in with it",
+        _S.DECLINED: "ask for a new link to register nevertheless",
+        _S.EXPIRED: "ask for a new link",
+        _S.REVOKED: "only an operator can send a new one",
+    },
+}
+_NOTHING_BY_ITSELF: Final = "only a pending one expires or is revoked by itself"
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,13 +108,15 @@ def transition(
     *,
     confirmed: bool = False,
 ) -> InvitationState:
-    """Return the new state, or raise ``Conflict`` that names the present one.
+    """Return the new state, or raise ``Conflict`` that names the present one and what this actor
+    can do about it.
 
     An operator who invites somebody who has declined needs ``confirmed``: they have seen the refusal
     and invite nevertheless. A customer may always change their own mind.
     """
     if to is None or actor not in LEGAL_MOVES.get((state, to), frozenset()):
-        raise Conflict(_REFUSALS[state])
+        possible = _POSSIBLE.get(actor, {}).get(state, _NOTHING_BY_ITSELF)
+        raise Conflict(f"{_STANDING[state]}; {possible}.")
     if state is InvitationState.DECLINED and actor is Actor.OPERATOR and not confirmed:
         raise Conflict("This customer has declined; confirm that you want to invite again.")
     return to

@@ -14,7 +14,14 @@ from dueport_core.accounts import (
     PostingModel,
     check_email,
 )
-from dueport_core.credentials import Issued, Skipped, UsernameSource, field_value
+from dueport_core.credentials import (
+    SECOND_CHECKS,
+    Issued,
+    Skipped,
+    UsernameSource,
+    field_value,
+    plain_letters,
+)
 from dueport_core.errors import (
     Conflict,
     Declined,
@@ -40,6 +47,7 @@ from dueport_core.statements import Statement
 from dueport_ports.context import (
     Clock,
     DealerFacts,
+    DealerLogo,
     Environment,
     PluginContext,
     Secret,
@@ -140,6 +148,7 @@ __all__ = [
     "CONTRACT_VERSION",
     "ENTRY_POINT_GROUP",
     "MASTER_JOB",
+    "SECOND_CHECKS",
     "Accepted",
     "Account",
     "AccountKind",
@@ -167,6 +176,7 @@ __all__ = [
     "CredentialRequest",
     "CreditUsed",
     "DealerFacts",
+    "DealerLogo",
     "DeclineCode",
     "Declined",
     "DeclinedAttempt",
@@ -266,5 +276,6 @@ __all__ = [
     "missing_second_check",
     "natural_key",
     "parse_cents",
+    "plain_letters",
     "secret_from",
 ]

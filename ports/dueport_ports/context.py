@@ -72,6 +72,16 @@ class Secret:
         return hash(self._value)
 
 
+class DealerLogo(msgspec.Struct, frozen=True, kw_only=True):
+    """The dealer's logo, a PNG or JPEG that anybody may load from the portal without a cookie."""
+
+    url: str
+    """Absolute; another picture has another address."""
+    width: int
+    """Pixels of the picture; show it smaller, in the same proportions."""
+    height: int
+
+
 class DealerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a plugin may say about the dealer in mails, on bank pages and in files."""
 
@@ -81,6 +91,8 @@ class DealerFacts(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     time_zone: str = "America/New_York"
     brand_color: str = "#0f5257"
+    logo: DealerLogo | None = None
+    """None for a dealer without one: then the name stands alone."""
 
 
 class PluginContext(msgspec.Struct, frozen=True, kw_only=True):

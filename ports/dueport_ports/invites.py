@@ -6,13 +6,15 @@ override the template), queues it and keeps the only copy of nothing secret.
 """
 
 import abc
+import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from dueport_core.accounts import Account
-from dueport_core.credentials import Issued, Skipped, UsernameSource, field_value
+from dueport_core.credentials import Issued, Skipped, UsernameSource, check_value, field_problem
 
 
 class CredentialRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +40,9 @@ class InviteRequest(msgspec.Struct, frozen=True, kw_only=True):
     register_url: str
     decline_url: str
     sign_in_url: str
-    expires_in_days: int
+    expires_at: datetime.datetime
+    """When what the mail holds stops working. Print it with the filter ``deadline``: a mail may be
+    read days after it was sent."""
     username_source: UsernameSource = UsernameSource.EMAIL
     username: str = ""
     """The user name that was promised when the invitation was recorded, empty before that. A
@@ -49,7 +53,8 @@ class InviteRequest(msgspec.Struct, frozen=True, kw_only=True):
     reminder: bool = False
     """A friendly reminder of an invitation that was sent before; it says so."""
     second_check: UsernameSource | None = None
-    """What the customer will be asked for beside the link, so that the mail can say it."""
+    """What the customer will be asked for beside the link, so that the mail can say it; one of
+    ``SECOND_CHECKS``, which are never in the mail itself."""
 
 
 class InviteContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +66,7 @@ class InviteContent(msgspec.Struct, frozen=True, kw_only=True):
 
     template: str
     """``<template>.txt.j2`` (first line ``Subject: ...``) and ``<template>.html.j2``."""
-    values: dict[str, str]
+    values: Mapping[str, str | datetime.datetime]
     credential: Issued | None = None
 
 
@@ -73,7 +78,7 @@ _FIELD_WORDS: Final[dict[str, dict[UsernameSource, str]]] = {
         UsernameSource.FIRST_NAME: "first name",
         UsernameSource.LAST_NAME: "last name",
         UsernameSource.SHIP_TO_ZIP: "ship-to ZIP code",
-        UsernameSource.RANDOM: "user name",
+        UsernameSource.RANDOM: "username",
     },
     "es": {
         UsernameSource.EMAIL: "correo electrónico",
@@ -98,16 +103,23 @@ def field_words(source: UsernameSource, language: str = "en") -> str:
 def missing_second_check(request: InviteRequest) -> Skipped | None:
     """Return why this customer could never answer the second check, or None.
 
-    Nobody can be asked for what the record does not hold, nor for what was made up by chance.
+    Whoever is invited is asked for their own entry in the record, where it has one. Nobody can be
+    asked for what the record does not hold, nor for what was made up by chance.
     """
     source = request.second_check
-    if source is None or field_value(request.account, source):
+    if source is None:
         return None
     if source is UsernameSource.RANDOM:
-        reason = "a random user name cannot be asked for as a second check; choose a field"
-    else:
-        reason = f"no {field_words(source)} on file; add it in the ERP"
-    return Skipped(reason=reason, field=source.value)
+        reason = "a random username cannot be asked for as a second check; choose a field"
+        return Skipped(reason=reason, field=source.value)
+    if check_value(request.account, source, request.email):
+        return None
+    words = field_words(source)
+    problem = field_problem(request.account, source, words) or f"the {words} on file is not whole"
+    advice = "choose another field" if problem.endswith("typed") else "mend it in the ERP"
+    if problem.startswith("no "):
+        advice = "add it in the ERP"
+    return Skipped(reason=f"{problem}; {advice}", field=source.value)
 
 
 class InviteDelivery(abc.ABC):

@@ -38,10 +38,15 @@ class Registration(msgspec.Struct, Generic[PortT], frozen=True, kw_only=True):
     settings: type[msgspec.Struct]
     build: Callable[[Any, PluginContext], PortT]
     contract: str = CONTRACT_VERSION
+    title: str = ""
+    """What operators read instead of the name, such as ``Stripe``."""
 
 
 class Registry:
-    """Collects what plugins offer. A name may be registered once per port."""
+    """Collects what plugins offer. A name may be registered once per port.
+
+    ``title`` is what operators read instead of the name; without one they read the name.
+    """
 
     def __init__(self) -> None:
         self._offers: dict[tuple[str, str], Registration[Any]] = {}
@@ -53,9 +58,10 @@ class Registry:
         build: Callable[[SettingsT, PluginContext], ErpConnector],
         *,
         contract: str = CONTRACT_VERSION,
+        title: str = "",
     ) -> None:
         """Offer an ERP connector."""
-        self._add("erp", name, settings, build, contract)
+        self._add("erp", name, settings, build, contract, title)
 
     def processor(
         self,
@@ -64,9 +70,10 @@ class Registry:
         build: Callable[[SettingsT, PluginContext], PaymentProcessor],
         *,
         contract: str = CONTRACT_VERSION,
+        title: str = "",
     ) -> None:
         """Offer a payment processor."""
-        self._add("processor", name, settings, build, contract)
+        self._add("processor", name, settings, build, contract, title)
 
     def email(
         self,
@@ -75,9 +82,10 @@ class Registry:
         build: Callable[[SettingsT, PluginContext], EmailSender],
         *,
         contract: str = CONTRACT_VERSION,
+        title: str = "",
     ) -> None:
         """Offer a mailer."""
-        self._add("email", name, settings, build, contract)
+        self._add("email", name, settings, build, contract, title)
 
     def invite_delivery(
         self,
@@ -86,9 +94,10 @@ class Registry:
         build: Callable[[SettingsT, PluginContext], InviteDelivery],
         *,
         contract: str = CONTRACT_VERSION,
+        title: str = "",
     ) -> None:
         """Offer a way to deliver invitations."""
-        self._add("invite_delivery", name, settings, build, contract)
+        self._add("invite_delivery", name, settings, build, contract, title)
 
     def text(
         self,
@@ -97,9 +106,10 @@ class Registry:
         build: Callable[[SettingsT, PluginContext], TextSender],
         *,
         contract: str = CONTRACT_VERSION,
+        title: str = "",
     ) -> None:
         """Offer a text-message sender."""
-        self._add("text", name, settings, build, contract)
+        self._add("text", name, settings, build, contract, title)
 
     def offers(self) -> tuple[Registration[Any], ...]:
         """Everything registered so far, in order."""
@@ -112,11 +122,17 @@ class Registry:
         settings: type[msgspec.Struct],
         build: Callable[[Any, PluginContext], Any],
         contract: str,
+        title: str,
     ) -> None:
         if (port, name) in self._offers:
             raise ValueError(f"{port} plugin {name!r} is registered twice; names must differ")
         self._offers[port, name] = Registration(
-            port=port, name=name, settings=settings, build=build, contract=contract
+            port=port,
+            name=name,
+            settings=settings,
+            build=build,
+            contract=contract,
+            title=title,
         )
 
 

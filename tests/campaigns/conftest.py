@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from dueport_apps.usecases import send_mail
 from tests.campaigns.deployment import Deployment, configure
 from tests.campaigns.mail_server import MailServer, mail_server
+from tests.patience import PATIENCE_S
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call sends until nothing is left, however slow the machine is at it."""
+    monkeypatch.setattr(send_mail, "RUN_S", 5 * PATIENCE_S)
 
 
 @pytest.fixture

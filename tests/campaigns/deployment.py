@@ -21,6 +21,7 @@ from dueport_apps.usecases.plan_invitations import InviteOrder
 from dueport_apps.usecases.records import AccountFilter, Permission, Principal, SyncRun
 from dueport_apps.usecases.sync_erp import SyncErpCommand
 from dueport_ports.testing.fakes_erp import FakeErp
+from tests.patience import PATIENCE_S
 from tests.world import account
 
 CONNECTIONS = 8
@@ -100,14 +101,14 @@ class Worker:
     def kill(self) -> None:
         """End it as a power cut does."""
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=PATIENCE_S)
         self._errors.close()
 
     def stop(self) -> int:
         """Ask it to end; return its exit code."""
         self._process.send_signal(signal.SIGTERM)
         try:
-            return self._process.wait(timeout=30)
+            return self._process.wait(timeout=PATIENCE_S)
         finally:
             self._errors.close()
 
@@ -153,9 +154,9 @@ class Deployment:
                 if after is None:
                     return found
 
-    async def sent_through(self, campaign: Campaign, timeout_s: float) -> None:
+    async def sent_through(self, campaign: Campaign) -> None:
         """Wait until a worker has nothing left to do for the campaign."""
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(5 * PATIENCE_S):
             while True:
                 async with self.container.uow()() as uow:
                     state = (await uow.campaigns.get(campaign.campaign_id)).state

@@ -9,13 +9,14 @@ import asyncio
 import email.policy
 import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
 
 import msgspec
+
+from tests.patience import PATIENCE_S, until
 
 _ADDRESS = re.compile(rb"<([^>]*)>")
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
@@ -69,15 +70,15 @@ class MailServer:
         self._open: set[_Session] = set()
 
     def start(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(PATIENCE_S)
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(PATIENCE_S)
 
     def close(self) -> None:
         self.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self._loop.close()
 
     @property
@@ -88,16 +89,9 @@ class MailServer:
         """Return how many messages each recipient got."""
         return Counter(one.to_address for one in list(self.taken))
 
-    def wait_for(self, count: int, timeout_s: float = 30.0) -> None:
+    async def reached(self, count: int) -> None:
         """Wait until so many messages were taken in all."""
-        until = time.monotonic() + timeout_s
-        while self.count < count:
-            assert time.monotonic() < until, f"{self.count} of {count} mails after {timeout_s} s"
-            time.sleep(0.002)
-
-    async def reached(self, count: int, timeout_s: float = 30.0) -> None:
-        """Wait as `wait_for` does, while this thread's loop goes on."""
-        await asyncio.to_thread(self.wait_for, count, timeout_s)
+        await until(lambda: self.count >= count, f"{count} mails")
 
     async def _start(self) -> None:
         self._server = await self._loop.create_server(

@@ -40,7 +40,7 @@ async def world(test_databases: TestDatabases, tmp_path: Path) -> AsyncIterator[
 @pytest.fixture
 async def slow_world(world: World, tmp_path: Path, server: MailServer) -> AsyncIterator[World]:
     """The dealer with 200 customers, whose mail server takes its time."""
-    server.latency_s = 0.02
+    server.latency_s = 0.05
     settings = SmtpSettings(
         host="127.0.0.1", port=server.port, encryption=Encryption.NONE, connections=CONNECTIONS
     )

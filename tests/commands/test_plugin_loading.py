@@ -61,6 +61,19 @@ def test_an_allowed_third_party_plugin_is_listed_with_its_version(site: Path) ->
     assert [(s.name, s.version, s.ports, s.off) for s in catalog.statuses] == [
         ("text_acme", "1.0", ("text",), "")
     ]
+    assert catalog.title("text_acme") == "text_acme"
+
+
+def test_operators_read_a_plugins_title_and_the_name_where_there_is_none(site: Path) -> None:
+    install(site, "acme-text", "text_acme", "acme_text", GOOD.format(contract=', title="Acme"'))
+
+    catalog = load_plugins(
+        ["text_acme", "pay_stripe"], [Extension(name="text_acme", distribution="acme-text")]
+    )
+
+    assert catalog.title("text_acme") == "Acme"
+    assert catalog.title("pay_stripe") == "Stripe"
+    assert catalog.title("not_installed") == "not_installed"
 
 
 def test_a_distribution_that_is_not_allowed_is_never_imported(site: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dueport_core.accounts import Account, Contact, check_email
+from dueport_core.accounts import Account, Contact, check_email, email_fault
 
 
 def account(*contacts: Contact) -> Account:
@@ -45,6 +45,12 @@ def test_an_empty_address_is_called_so(empty: str | None) -> None:
         ("a@x.example, b@y.example", "more than one"),
         ("a@x.example;b@y.example", "more than one"),
         ("a@x.example b@y.example", "more than one"),
+        ("a@x.example, b@y.example; c@z.example", "more than one"),
+        ("isabela@@rooneybros.example", "there are two @ in it"),
+        ("isabela@rooney@bros.example", "there are two @ in it"),
+        ("a@b@c@d@e.example", "there are 4 @ in it"),
+        ("a@x.example,", "there is a comma in it"),
+        ("ann;smith@x.example", "there is a semicolon in it"),
         ("a@x.example\r\nBcc: b", "line break"),
         ("a@x.example\n", "line break"),
         ("a@\x00x.example", "control"),
@@ -69,6 +75,19 @@ def test_a_malformed_address_is_refused_with_the_reason(text: str, why: str) -> 
     assert reason.startswith("malformed e-mail address")
     assert why in reason
     assert "\n" not in reason
+
+
+def test_the_fault_alone_does_not_repeat_the_address() -> None:
+    assert email_fault("ann smith@x.example") == "there is a blank in it"
+    assert email_fault("") == email_fault(None) == "no e-mail address"
+    assert email_fault("a@b.co") is None
+
+
+def test_a_contact_is_found_by_its_address() -> None:
+    ann, bo = Contact(name="Ann", email=" Ann@Example.com"), Contact(name="Bo", email="bo@b.co")
+    assert account(Contact(), ann, bo).contact_of("ann@example.COM ") == ann
+    assert account(Contact(), ann).contact_of("cy@example.com") is None
+    assert account(Contact(email="")).contact_of(" ") is None
 
 
 @given(st.text())

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dueport_core.ach import (
+    RETURN_CODES,
     Consequence,
     RetryRule,
     ReturnClass,
@@ -68,6 +69,20 @@ def test_exactly_six_codes_count_as_unauthorized() -> None:
     codes = [f"R{number:02}" for number in range(100)]
     counted = {code for code in codes if return_rule(code).counts_as_unauthorized}
     assert counted == {"R05", "R07", "R10", "R11", "R29", "R51"}
+
+
+def test_every_code_that_has_a_rule_has_words_of_its_own() -> None:
+    codes = [f"R{number:02}" for number in range(100)]
+    ruled = {
+        code
+        for code in codes
+        if (return_rule(code).return_class, return_rule(code).consequence)
+        != (ReturnClass.OTHER, Consequence.ALERT)
+    }
+    assert ruled == RETURN_CODES
+    meanings = [return_rule(code).meaning for code in RETURN_CODES]
+    assert len(set(meanings)) == len(meanings)
+    assert return_rule("R99").meaning not in meanings
 
 
 @given(st.text())

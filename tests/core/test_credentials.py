@@ -1,4 +1,4 @@
-"""Generated credentials, second checks and passwords."""
+"""Generated credentials."""
 
 import re
 from typing import Any
@@ -12,11 +12,11 @@ from dueport_core.credentials import (
     Issued,
     Skipped,
     UsernameSource,
+    field_problem,
     field_value,
     issue,
-    second_check,
+    plain_letters,
 )
-from dueport_core.passwords import password_problem
 
 
 def account(**more: Any) -> Account:
@@ -101,7 +101,9 @@ def test_a_malformed_address_is_never_a_user_name() -> None:
 
 def test_a_collision_is_listed_and_not_varied_in_silence() -> None:
     skipped = issue(account(), UsernameSource.LAST_NAME, Chance(), taken={"smith"})
-    assert skipped == Skipped(reason="the user name “smith” is already in use", field="last_name")
+    assert skipped == Skipped(
+        reason="somebody signs in with the username “smith” already", field="last_name"
+    )
 
 
 def test_a_random_user_name_is_drawn_again_until_it_is_free() -> None:
@@ -113,7 +115,9 @@ def test_a_random_user_name_is_drawn_again_until_it_is_free() -> None:
     exhausted = issue(
         account(), UsernameSource.RANDOM, lambda length: bytes(length), taken={"aaaaaaaa"}
     )
-    assert exhausted == Skipped(reason="the user name “aaaaaaaa” is already in use", field="random")
+    assert exhausted == Skipped(
+        reason="somebody signs in with the username “aaaaaaaa” already", field="random"
+    )
 
 
 def test_a_secret_is_not_shown_by_repr() -> None:
@@ -140,44 +144,38 @@ def test_a_name_may_be_written_last_name_first() -> None:
     assert field_value(turned, UsernameSource.LAST_NAME) == "smith"
 
 
-def test_a_second_check_forgives_form_and_nothing_else() -> None:
-    assert second_check(account(), UsernameSource.PHONE, "555-010-4477")
-    assert second_check(account(), UsernameSource.SHIP_TO_ZIP, " 43004 ")
-    assert second_check(account(), UsernameSource.ACCOUNT_NO, "CY-1001 ")
-    assert not second_check(account(), UsernameSource.ACCOUNT_NO, "CY-1002")
-    assert not second_check(account(), UsernameSource.ACCOUNT_NO, "\ud800")
-    assert not second_check(account(ship_to_zip=""), UsernameSource.SHIP_TO_ZIP, "")
-
-
-COMMON = {"correcthorsebattery", "password1234"}
-
-
 @pytest.mark.parametrize(
-    "good",
-    ["twelve chars", "ø" * 12, "🪵🪚" * 6, "x" * 256, "my cedar deck is long", "allsmallletters"],
-)
-def test_length_and_rarity_make_a_good_password(good: str) -> None:
-    assert password_problem(good, 12, ["Cedar Yard Supply", "CY-1001", "ann"], COMMON) is None
-
-
-@pytest.mark.parametrize(
-    ("password", "why"),
+    ("written", "typed"),
     [
-        ("elevenchars", "at least 12 characters"),
-        ("🪵" * 11, "at least 12 characters"),
-        ("x" * 257, "at most 256 characters"),
-        ("CorrectHorseBattery", "data breaches"),
-        ("password1234", "data breaches"),
-        ("CedarYard-Supply2026!!", "Cedar Yard Supply"),
-        ("my account cy1001 !!", "CY-1001"),
+        ("Zoë", "zoe"),
+        ("Sørensen", "sorensen"),
+        ("Cæsar-Œuvre", "caesar-oeuvre"),
+        ("GROẞ", "gross"),
+        ("Łukasz Đặng", "lukasz dang"),
+        ("Þórður", "thordur"),
+        ("Yıldız İnci", "yildiz inci"),
+        ("O’Hara", "o'hara"),
+        ("ℌ\u00a0Ⅷ", "h viii"),
+        (" Anna 李 ", "anna"),
+        ("李", ""),
+        ("\ud800", ""),
     ],
 )
-def test_a_weak_password_is_told_what_to_change(password: str, why: str) -> None:
-    problem = password_problem(password, 12, ["Cedar Yard Supply", "CY-1001", "ann"], COMMON)
-    assert problem is not None
-    assert why in problem
+def test_every_name_becomes_what_every_keyboard_can_type(written: str, typed: str) -> None:
+    assert plain_letters(written) == typed
+    assert plain_letters(typed) == typed
 
 
-def test_a_dealer_may_ask_for_more() -> None:
-    assert password_problem("twelve chars") is None
-    assert password_problem("twelve chars", 15) == "Use at least 15 characters."
+def test_a_user_name_has_no_accents() -> None:
+    zoe = account(contact={"name": "Zoë Núñez"})
+    issued = issue(zoe, UsernameSource.FIRST_NAME, Chance())
+    assert isinstance(issued, Issued)
+    assert issued.username == "zoe"
+
+
+def test_a_name_that_nobody_can_type_is_called_so() -> None:
+    foreign = account(contact={"name": "李 明"})
+    assert issue(foreign, UsernameSource.LAST_NAME, Chance()) == Skipped(
+        reason="the last name on file holds nothing that can be typed", field="last_name"
+    )
+    assert field_problem(account(), UsernameSource.LAST_NAME, "last name") == ""

@@ -76,6 +76,60 @@ def test_a_refusal_names_the_present_state(state: InvitationState | None, word: 
         transition(state, S.ACCEPTED, Actor.OPERATOR)
 
 
+@pytest.mark.parametrize(
+    ("state", "to", "actor", "sentence"),
+    [
+        (
+            S.DECLINED,
+            S.REVOKED,
+            Actor.OPERATOR,
+            "The customer has declined this invitation; its links are dead and there is nothing to "
+            "revoke; invite again to send a new one.",
+        ),
+        (
+            S.ACCEPTED,
+            S.PENDING,
+            Actor.OPERATOR,
+            "This customer has accepted and already has a login; disable the portal access to take "
+            "it away.",
+        ),
+        (
+            S.REVOKED,
+            S.PENDING,
+            Actor.CUSTOMER,
+            "This invitation has been revoked; only an operator can send a new one.",
+        ),
+        (
+            S.EXPIRED,
+            S.ACCEPTED,
+            Actor.CUSTOMER,
+            "This invitation has expired; ask for a new link.",
+        ),
+        (
+            S.DECLINED,
+            S.EXPIRED,
+            Actor.SCHEDULER,
+            "The customer has declined this invitation; only a pending one expires or is revoked by "
+            "itself.",
+        ),
+    ],
+)
+def test_a_refusal_says_what_this_actor_can_do(
+    state: InvitationState, to: InvitationState, actor: Actor, sentence: str
+) -> None:
+    with pytest.raises(Conflict) as refused:
+        transition(state, to, actor)
+    assert refused.value.message == sentence
+
+
+def test_no_operator_is_told_that_only_an_operator_can_help() -> None:
+    for state, to in PAIRS:
+        if (state, to) not in LEGAL:
+            with pytest.raises(Conflict) as refused:
+                transition(state, to, Actor.OPERATOR)
+            assert "operator" not in refused.value.message
+
+
 def test_a_token_lives_until_its_expiry_and_only_while_pending() -> None:
     sent = Invitation(
         invitation_id="V1",

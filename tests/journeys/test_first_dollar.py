@@ -16,8 +16,8 @@ from tests.journeys.town import (
     Town,
     customer_registers,
     enter_code,
+    found,
     operator_signs_in,
-    until,
 )
 
 pytestmark = pytest.mark.journey
@@ -100,11 +100,11 @@ async def settle_everything(office: Person, demo: Running, town: Town, wanted: i
         await office.press("Read payouts now")
         await page.wait_for_load_state()
         rows = page.locator("main tbody tr").filter(has_text="Matched")
-        found = [
+        matched = [
             str(await row.locator("a").first.get_attribute("href")) for row in await rows.all()
         ]
-        if len(found) >= wanted:
-            return found
+        if len(matched) >= wanted:
+            return matched
     raise AssertionError(f"no {wanted} settlements:\n{await office.main_text()}")
 
 
@@ -140,7 +140,7 @@ async def test_one_dollar_goes_all_the_way(
 
     await operator_signs_in(office, demo, town)
     await operator_invites(office, account_no)
-    invitation = await until(lambda: town.invitations(account_no), "the invitation's mail")
+    invitation = await found(lambda: town.invitations(account_no), "the invitation's mail")
     await customer_registers(customer, invitation[0])
 
     by_card = await customer_selects(customer, 2)
@@ -156,7 +156,7 @@ async def test_one_dollar_goes_all_the_way(
     assert "Pending" in shown
     assert "Paid" not in shown
     for transaction in (card, bank):
-        mails = await until(lambda t=transaction: town.mails_about(t), "the receipt's mail")
+        mails = await found(lambda t=transaction: town.mails_about(t), "the receipt's mail")
         assert len(mails) == 1
     assert "paid" not in town.mails_about(bank)[0]["subject"].lower()
 
@@ -165,8 +165,9 @@ async def test_one_dollar_goes_all_the_way(
         await post_and_resolve(office, demo, town, address)
 
     paid = sorted([*by_card, *by_bank])
-    posted = await until(lambda: town.receipts_for(paid), "the receipts in the ERP")
+    posted = await found(lambda: town.receipts_for(paid), "the receipts in the ERP")
     assert sorted(receipt["document_id"] for receipt in posted) == paid
+    await found(lambda: len(town.mails_about(bank)) > 1, "the mail that it has settled")
     assert len(town.mails_about(bank)) == 2
     for someone in (office, customer):
         assert await someone.fits()

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,8 @@ import httpx
 import pyotp
 from playwright.async_api import Browser, ConsoleMessage, Page, StorageState, expect
 
-from tests.demo.running import Running
+from tests.demo.running import Running, asked
+from tests.patience import PATIENCE_S, until
 
 OPTIONS = [
     "--no-sandbox",
@@ -23,7 +23,6 @@ OPTIONS = [
 ]
 PASSWORD = "nine lively otters sing"
 DAY_S = 24 * 3600
-PATIENCE_S = 40
 
 
 class Person:
@@ -32,7 +31,7 @@ class Person:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.complaints: list[str] = []
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.on("console", self._hear)
 
     @classmethod
@@ -69,7 +68,7 @@ class Town:
         self.home: str = shown["home"].rstrip("/")
 
     def mails_about(self, words: str) -> list[dict[str, Any]]:
-        mails: list[dict[str, Any]] = httpx.get(f"{self.shown['mailbox']}/messages.json").json()
+        mails: list[dict[str, Any]] = asked(f"{self.shown['mailbox']}/messages.json").json()
         return [mail for mail in mails if words in mail["text"]]
 
     def invitations(self, account_no: str) -> list[dict[str, Any]]:
@@ -77,13 +76,13 @@ class Town:
 
     def receipts_for(self, documents: list[str]) -> list[dict[str, Any]]:
         """Return what the ERP has booked on these documents, once it has booked on all."""
-        every: list[dict[str, Any]] = httpx.get(f"{self.shown['erp']}/receipts.json").json()
+        every: list[dict[str, Any]] = asked(f"{self.shown['erp']}/receipts.json").json()
         found = [receipt for receipt in every if receipt["document_id"] in documents]
         return found if {receipt["document_id"] for receipt in found} == set(documents) else []
 
     def advance(self, days: int) -> None:
         answer = httpx.post(
-            f"{self.home}/_control/clock", json={"seconds": days * DAY_S}, timeout=60
+            f"{self.home}/_control/clock", json={"seconds": days * DAY_S}, timeout=PATIENCE_S
         )
         assert answer.status_code == 200, answer.text
 
@@ -91,26 +90,27 @@ class Town:
         return pyotp.parse_uri(self.shown["otpauth"]).now()
 
 
-async def until(what: Callable[[], Any], why: str) -> Any:
-    """Wait until something is there; what happens in the background needs a moment."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        if found := what():
-            return found
-        await asyncio.sleep(0.3)
-    raise AssertionError(f"waited in vain for {why}")
+async def found(what: Callable[[], Any], why: str) -> Any:
+    """Return something once it is there; what happens in the background needs a moment."""
+    await until(lambda: bool(what()), why)
+    return what()
 
 
 async def enter_code(someone: Person, town: Town) -> None:
     """Enter the authenticator's code; one that was used already is waited out, as a person does."""
     page = someone.page
+    field = page.locator("input[name=code]")
+    await field.wait_for()
     asking = page.url
     for _ in range(8):
-        await page.locator("input[name=code]").fill(town.code())
-        await page.locator("main button").first.click()
-        await page.wait_for_load_state()
-        if page.url != asking:
+        await field.fill(town.code())
+        async with page.expect_response(lambda answer: answer.request.method == "POST") as told:
+            await page.locator("main button").first.click()
+        answer = await told.value
+        if 300 <= answer.status < 400:
+            await page.wait_for_url(lambda address: address != asking)
             return
+        await page.wait_for_load_state()
         await asyncio.sleep(5)
     raise AssertionError("no code was accepted")
 

@@ -10,6 +10,7 @@ from dueport_apps.usecases.mails import (
     AccessLinkedNotice,
     AlreadyRegisteredMail,
     AnnouncementMail,
+    EnrolmentCodeMail,
     EnrolmentNotice,
     LinkAskedMail,
     MailMessage,
@@ -117,7 +118,8 @@ MESSAGES: dict[str, MailMessage] = {
     "sign_in_notice": SignInNotice(
         happened_at=datetime.datetime(2026, 7, 14, 20, 5, tzinfo=datetime.UTC),
         login="maria@bluebonnet.example.test",
-        device="Firefox on Windows, 203.0.113.7",
+        device="Firefox on Windows",
+        client_ip="203.0.113.7",
         reset_url="https://pay.hillcountry.example.test/reset",
     ),
     "operator_invite": OperatorInviteMail(
@@ -137,7 +139,7 @@ MESSAGES: dict[str, MailMessage] = {
         account_no="10425",
         register_url=f"{PORTAL}/register/{TOKEN}",
         decline_url=f"{PORTAL}/decline/{TOKEN}",
-        expires_in_days=7,
+        expires_at=datetime.datetime(2026, 7, 19, 20, 0, tzinfo=datetime.UTC),
     ),
     "already_registered": AlreadyRegisteredMail(
         login="maria@bluebonnet.example.test",
@@ -151,6 +153,7 @@ MESSAGES: dict[str, MailMessage] = {
         asked_at=_HAPPENED_AT,
         account_url=f"{PORTAL}/operator/customers/10425",
     ),
+    "enrolment_code": EnrolmentCodeMail(code="042 917", expires_in_minutes=15),
     "enrolment_notice": EnrolmentNotice(
         account_name="Bluebonnet Custom Homes",
         account_no="10425",

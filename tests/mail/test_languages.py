@@ -9,19 +9,21 @@ import pytest
 
 from dueport_apps.mail.languages import language_code, said, written_date, written_day
 from dueport_apps.mail.renderer import BUILT_IN
-from dueport_apps.mail.spanish import in_spanish
+from dueport_apps.mail.spanish import RETURNS, in_spanish
 from dueport_apps.usecases.mails import (
     PaymentFailedMail,
     PaymentReturnedMail,
     ReceiptMail,
-    SignUpMail,
 )
 from dueport_apps.usecases.payment_mails import DECLINE_WORDS, KIND_WORDS, failure_sentence
+from dueport_apps.wording import ANY_BROWSER
+from dueport_core.ach import RETURN_CODES
 from dueport_invite_credentials.delivery import CredentialDelivery, CredentialSettings
 from dueport_invite_link.delivery import LinkDelivery, LinkSettings
 from dueport_ports import InviteDelivery, UsernameSource
 from tests.mail.samples import (
     BANK_PAYMENT,
+    DEALER,
     DEALERS_OWN,
     MESSAGES,
     SPANISH,
@@ -39,6 +41,9 @@ DELIVERIES: list[InviteDelivery] = [
     LinkDelivery(LinkSettings()),
     CredentialDelivery(CredentialSettings()),
 ]
+
+
+PORTAL_IS_ENGLISH = re.compile(r'<p class="soft"[^>]*>El portal está en inglés\.</p>')
 
 
 def in_plain_words(text: str) -> str:
@@ -74,7 +79,7 @@ def test_a_translation_leads_to_the_same_pages(name: str) -> None:
     mails = renderer()
     english, spanish = (mails.render_message(MESSAGES[name], each) for each in ("en", "es"))
     assert Outline(spanish.html).links == Outline(english.html).links
-    assert Outline(spanish.html).tags == Outline(english.html).tags
+    assert Outline(PORTAL_IS_ENGLISH.sub("", spanish.html)).tags == Outline(english.html).tags
     assert re.findall(r"https://\S+", spanish.text) == re.findall(r"https://\S+", english.text)
 
 
@@ -110,7 +115,8 @@ def test_an_invitation_speaks_one_language(delivery: InviteDelivery, reminder: b
 
 def test_days_and_clocks_are_written_as_in_spanish() -> None:
     mails = renderer()
-    assert "20 de julio de 2026" in mails.render_message(MESSAGES["receipt_bank"], "es").text
+    receipt = mails.render_message(MESSAGES["receipt_bank"], "es")
+    assert "20 de julio de 2026" in " ".join(receipt.text.split())
     notice = mails.render_message(MESSAGES["sign_in_notice"], "es")
     assert "14 de julio de 2026, 3:05 p. m. CDT" in notice.text
     assert written_day(datetime.date(2026, 11, 22), "es") == "22 de noviembre de 2026"
@@ -144,6 +150,18 @@ def test_every_phrase_of_the_platforms_own_is_known(phrase: str) -> None:
     assert in_spanish(phrase) != phrase
     assert said(phrase, "en") == phrase
     assert said(phrase, "es") == in_spanish(phrase)
+
+
+def test_every_code_of_a_returned_debit_is_told_in_both_languages() -> None:
+    assert RETURNS.keys() == RETURN_CODES
+    assert len(set(RETURNS.values())) == len(RETURNS)
+    for code in (*sorted(RETURN_CODES), "R99"):
+        english = failure_sentence(code)
+        spanish = in_spanish(english)
+        assert code in spanish
+        assert spanish.startswith("El banco devolvió el débito")
+        assert ENGLISH_WORDS.search(spanish) is None, spanish
+        assert ENGLISH_WORDS.search(english), english
 
 
 def test_a_reason_is_told_in_spanish() -> None:
@@ -231,10 +249,36 @@ def test_shared_parts_can_be_translated_too(tmp_path: Path) -> None:
     assert "Saludos" not in mails.render_message(MESSAGES["reset_password"]).text
 
 
-def test_one_day_is_written_in_the_singular() -> None:
-    mail = MESSAGES["sign_up"]
-    assert isinstance(mail, SignUpMail)
-    one = msgspec.structs.replace(mail, expires_in_days=1)
-    assert "expires in 1 day." in renderer().render_message(one).text
-    assert "vence en 1 día." in renderer().render_message(one, "es").text
-    assert "vence en 7 días." in renderer().render_message(mail, "es").text
+@pytest.mark.parametrize("name", SPANISH)
+def test_a_spanish_mail_says_that_the_portal_is_english(name: str) -> None:
+    mail = renderer().render_message(MESSAGES[name], "es")
+    leads_there = name != "enrolment_code"
+    for part in (mail.text, Outline(mail.html).words):
+        assert part.count("El portal está en inglés.") == leads_there
+    assert "inglés" not in renderer().render_message(MESSAGES[name]).text
+
+
+def test_the_end_of_a_link_is_a_day_and_an_hour_that_mean_the_same_whenever_they_are_read() -> None:
+    message, mails = MESSAGES["sign_up"], renderer()
+    english, spanish = (mails.render_message(message, each) for each in ("en", "es"))
+    for part in (english.text, Outline(english.html).words):
+        assert "Sunday, July 19, 2026, 3:00 PM CDT" in " ".join(part.split())
+    for part in (spanish.text, Outline(spanish.html).words):
+        assert "el domingo 19 de julio de 2026, 3:00 p. m. CDT" in " ".join(part.split())
+    east = renderer(dealer=msgspec.structs.replace(DEALER, time_zone="Pacific/Auckland"))
+    text = " ".join(east.render_message(message).text.split())
+    assert "Monday, July 20, 2026, 8:00 AM NZST." in text
+
+
+def test_where_a_password_was_changed_from_is_told_in_spanish() -> None:
+    notice, mails = MESSAGES["sign_in_notice"], renderer()
+    for device, words in (
+        ("Firefox on Windows", "Firefox en Windows, 203.0.113.7"),
+        ("Samsung Internet on Android", "Samsung Internet en Android, 203.0.113.7"),
+        (ANY_BROWSER, "un navegador, 203.0.113.7"),
+        ("", "203.0.113.7"),
+    ):
+        mail = mails.render_message(msgspec.structs.replace(notice, device=device), "es")
+        for part in (mail.text, Outline(mail.html).words):
+            assert words in part
+            assert " on " not in part

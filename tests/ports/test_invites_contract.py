@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dueport_ports import (
+    Contact,
     CredentialGenerator,
     CredentialRequest,
     InviteContent,
@@ -164,6 +165,14 @@ def test_a_second_check_that_cannot_be_answered_is_named_with_its_field() -> Non
     )
     assert missing_second_check(no_zip) == Skipped(
         reason="no ship-to ZIP code on file; add it in the ERP", field="ship_to_zip"
+    )
+    foreign = sample_account(contacts=(Contact(name="李 明", email="m@x.test"),))
+    untypable = missing_second_check(
+        sample_invite(account=foreign, second_check=UsernameSource.LAST_NAME)
+    )
+    assert untypable == Skipped(
+        reason="the last name on file holds nothing that can be typed; choose another field",
+        field="last_name",
     )
     by_chance = missing_second_check(sample_invite(second_check=UsernameSource.RANDOM))
     assert by_chance is not None

@@ -41,14 +41,11 @@ class FakeWorld(ProcessorWorld):
         self.clock = self.still_clock
         self.fake = FakeProcessor(self.clock)
         self.processor = self.fake
-        if kind is PaymentMethodKind.ACH:
-            self.behaviours = frozenset({Behaviour.APPROVED, Behaviour.DECLINED})
 
     async def instrument(self, behaviour: Behaviour) -> Instrument:
         declined = DeclineCode.CARD_DECLINED if behaviour is Behaviour.DECLINED else None
-        if self.kind is PaymentMethodKind.ACH:
-            return self.fake.bank(declined=declined)
-        return self.fake.card(declined=declined, action=behaviour is Behaviour.ACTION_REQUIRED)
+        make = self.fake.bank if self.kind is PaymentMethodKind.ACH else self.fake.card
+        return make(declined=declined, action=behaviour is Behaviour.ACTION_REQUIRED)
 
     async def arm(self, fault: Fault, call: Call) -> None:
         if fault is Fault.SLOW:

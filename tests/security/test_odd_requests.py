@@ -30,6 +30,8 @@ async def test_only_what_other_machines_post_goes_without_a_form_token(world: Wo
         "/reset",
         "/sign-up",
         "/enrol",
+        "/enrol/email",
+        "/enrol/code",
         "/enrol/register",
         "/enrol/link",
         "/enrol/sign-out",

@@ -232,14 +232,17 @@ async def test_a_row_shows_who_can_be_invited_and_who_has_a_login(units: Units) 
         await uow.bounces.mark("ANN@acme.example", NOW, "no such user")
         two = await uow.accounts.row("1000")
         assert two.email_problem.startswith("malformed e-mail address")
+        assert two.email_fault == "it holds more than one address; keep one"
         none = await uow.accounts.row("1001")
         assert (none.email, none.email_problem) == ("", "no e-mail address")
+        assert (none.email_fault, none.access_off) == ("no e-mail address", True)
         # Neither a person nor a link that was disabled lets anybody in.
         assert (none.has_login, none.invitation, none.bounced) == (False, None, False)
         fine = await uow.accounts.row("1002")
         assert (fine.email, fine.email_problem) == ("ann@acme.example", "")
         assert (fine.has_login, fine.invitation) == (True, InvitationState.ACCEPTED)
         assert fine.bounced
+        assert (fine.email_fault, fine.access_off) == ("", False)
         assert fine.figures is None
         assert (fine.kind, fine.status) == ("charge", "active")
 

@@ -15,13 +15,14 @@ from dueport_apps.usecases.invite_records import (
     Enrolment,
     InviteOptions,
     InviteRecipient,
+    LeftOutKind,
     Selection,
 )
 from dueport_apps.usecases.mail_records import MailOutcome, MailState
 from dueport_apps.usecases.records import AccountFilter, AccountLink
 from dueport_core.credentials import UsernameSource
 from dueport_core.errors import Conflict, Invalid, NotFound
-from dueport_ports import Deleted, Entity
+from dueport_ports import Contact, Deleted, Entity
 from tests.storage.samples import NOW, account, campaign, invitation, later, mail, store, user
 
 Units = SqlUnitOfWorkFactory
@@ -111,12 +112,15 @@ async def test_recipients_and_refusals_are_listed_in_the_order_of_the_plan(units
             email="x",
             reason="malformed",
             field="email",
+            kind=LeftOutKind.MALFORMED_EMAIL,
+            problem="bad",
         )
         for number in range(5)
     ]
+    lately = msgspec.structs.replace(refusals[0], kind=LeftOutKind.REMINDED_LATELY)
     async with units() as uow:
         await uow.campaigns.add(campaign(1, state=CampaignState.SENDING, started_at=NOW))
-        await uow.campaigns.add_refusals(refusals)
+        await uow.campaigns.add_refusals([refusals[0], lately, *refusals[1:]])
         await uow.campaigns.add_refusals([])
         await uow.invitations.put([invitation(n, f"{1000 + n}") for n in range(5)])
         await uow.mail.queue_all(
@@ -134,6 +138,8 @@ async def test_recipients_and_refusals_are_listed_in_the_order_of_the_plan(units
         page, after = await uow.campaigns.refusals("campaign-1", None, 3)
         rest, end = await uow.campaigns.refusals("campaign-1", after, 3)
         assert (page + rest, end) == (refusals, None)
+        in_no_need = await uow.campaigns.refusals("campaign-1", None, 3, needs_none=True)
+        assert in_no_need == ([lately], None)
         assert await uow.campaigns.refusals("campaign-2", None, 3) == ([], None)
 
         mails, after = await uow.campaigns.mails("campaign-1", None, None, 3)
@@ -231,6 +237,58 @@ async def test_an_address_is_marked_in_any_case_until_somebody_clears_it(units: 
         assert await uow.bounces.of([]) == {}
 
 
+async def test_bounced_addresses_are_listed_newest_first_with_their_customers(units: Units) -> None:
+    await store(
+        units,
+        accounts=[
+            account("1000"),
+            account("1001", contacts=(Contact(email="new@bolt.example", is_primary=True),)),
+            account("1002"),
+        ],
+    )
+    async with units() as uow:
+        await uow.mirror.store_page(
+            "run-0", Entity.ACCOUNTS, [Deleted(Entity.ACCOUNTS, "1002")], None
+        )
+        await uow.invitations.put([invitation(1, "1001", email="Old@bolt.example")])
+        await uow.users.add(user(1, email="clerk@acme.example", username="clerk"))
+        await uow.users.link(AccountLink(user_id="user-1", account_no="1000", linked_at=NOW))
+        for number, address in enumerate(
+            ["Ann@acme.example", "old@bolt.example", "clerk@acme.example", "typo@else.example"]
+        ):
+            await uow.bounces.mark(address, later(hours=number), f"5.1.{number} no such user")
+
+        first, following = await uow.bounces.rows(None, 3)
+        rest, last = await uow.bounces.rows(following, 3)
+        assert await uow.bounces.count() == 4
+        assert last is None
+        assert [
+            (row.mark.address, [(one.account_no, one.on_file) for one in row.accounts])
+            for row in first + rest
+        ] == [
+            ("typo@else.example", []),
+            ("clerk@acme.example", [("1000", False)]),
+            ("old@bolt.example", [("1001", False)]),
+            ("Ann@acme.example", [("1000", True)]),
+        ]
+        with pytest.raises(Invalid):
+            await uow.bounces.rows("x" + str(following), 3)
+
+
+@pytest.mark.parametrize(
+    ("reason", "permanent"),
+    [
+        ("5.1.1 no such user", True),
+        ("4.2.2 mailbox full", False),
+        ("550 no such user", None),
+        ("5.1.1.9 is an address", None),
+        ("returned without a reason", None),
+    ],
+)
+def test_a_bounce_is_for_good_where_the_server_says_so(reason: str, permanent: bool | None) -> None:
+    assert BouncedAddress(address="a@b.example", at=NOW, reason=reason).permanent is permanent
+
+
 # Enrolment.
 
 
@@ -261,7 +319,7 @@ async def test_wrong_tries_that_come_at_once_are_all_counted(units: Units) -> No
         assert (await uow.enrolments.get("1000")).failures == 8
 
 
-async def test_codes_are_printed_for_customers_whom_nobody_can_sign_in_for(units: Units) -> None:
+async def test_codes_are_printed_for_customers_whom_nobody_had_a_login_for(units: Units) -> None:
     await store(units, accounts=[account(f"{1000 + number}") for number in range(5)])
     async with units() as uow:
         await uow.mirror.store_page(
@@ -271,10 +329,10 @@ async def test_codes_are_printed_for_customers_whom_nobody_can_sign_in_for(units
         for number in ("1001", "1002"):
             await uow.users.link(AccountLink(user_id="user-1", account_no=number, linked_at=NOW))
         await uow.users.set_disabled("user-1", "1002", NOW)
-        second = Enrolment(account_no="1002", generation=3, failures=1)
+        second = Enrolment(account_no="1003", generation=3, failures=1)
         await uow.enrolments.save(second)
         assert await uow.enrolments.page("", 2) == [
             (account("1000"), Enrolment(account_no="1000")),
-            (account("1002"), second),
+            (account("1003"), second),
         ]
-        assert [one.account_no for one, _ in await uow.enrolments.page("1002", 9)] == ["1003"]
+        assert [one.account_no for one, _ in await uow.enrolments.page("1000", 9)] == ["1003"]

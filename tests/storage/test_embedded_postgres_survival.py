@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from dueport_apps.storage.embedded_postgres import EmbeddedPostgres
+from tests.patience import until_blocking
 from tests.storage.servers import connect, data_folder_for_tests, postmaster_id
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,15 +118,6 @@ def is_alive(process_id: int) -> bool:
     return True
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 15) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def test_killing_the_application_shuts_the_database_down_in_order(
     start_application: StartApplication, data_folder: Path
 ) -> None:
@@ -137,7 +129,7 @@ def test_killing_the_application_shuts_the_database_down_in_order(
 
     application.kill()
 
-    assert wait_for(lambda: not is_alive(process_id))
+    until_blocking(lambda: not is_alive(process_id), "the server ends")
     assert "database system is shut down" in (data_folder / "server.log").read_text()
     _, url = start_application()
     with connect(url) as database:
@@ -148,7 +140,10 @@ def test_a_kill_during_the_very_first_start_leaves_nothing_that_hinders_the_next
     start_application: StartApplication, data_folder: Path
 ) -> None:
     application, _ = start_application(wait=False)
-    assert wait_for(lambda: any(data_folder.glob("cluster.unfinished-*/PG_VERSION")))
+    until_blocking(
+        lambda: any(data_folder.glob("cluster.unfinished-*/PG_VERSION")),
+        "the first start has begun",
+    )
     application.kill()
     assert not (data_folder / "cluster").exists()
     _, url = start_application()
@@ -179,7 +174,7 @@ def test_a_server_started_from_a_thread_outlives_that_thread(
         assert database.execute("SELECT 1").fetchone() == (1,)
     process_id = postmaster_id(data_folder)
     application.kill()
-    assert wait_for(lambda: not is_alive(process_id))
+    until_blocking(lambda: not is_alive(process_id), "the server ends")
 
 
 def test_an_end_without_stop_takes_the_database_along(
@@ -188,7 +183,7 @@ def test_an_end_without_stop_takes_the_database_along(
     application, _ = start_application()
     process_id = postmaster_id(data_folder)
     application.send_signal(signal.SIGTERM)
-    assert wait_for(lambda: not is_alive(process_id))
+    until_blocking(lambda: not is_alive(process_id), "the server ends")
 
 
 def test_two_applications_share_the_server_until_its_owner_is_killed(
@@ -199,7 +194,7 @@ def test_two_applications_share_the_server_until_its_owner_is_killed(
     assert same_url == url
     process_id = postmaster_id(data_folder)
     owner.kill()
-    assert wait_for(lambda: not is_alive(process_id))
+    until_blocking(lambda: not is_alive(process_id), "the server ends")
     _, url = start_application()
     with connect(url) as database:
         assert database.execute("SELECT 1").fetchone() == (1,)

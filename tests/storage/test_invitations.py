@@ -1,7 +1,6 @@
 """Invitations: one per address for life, who can be invited, and lists that follow them up."""
 
 import asyncio
-import time
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from dueport_apps.usecases.invite_records import (
     InvitationEvent,
     InvitationFilter,
     InviteRecipient,
+    LinkEnd,
     Selection,
 )
 from dueport_apps.usecases.mail_records import MailOutcome, MailState
@@ -25,6 +25,7 @@ from dueport_core.errors import Conflict, NotFound
 from dueport_core.invitations import InvitationState
 from dueport_core.payments import PaymentState
 from dueport_ports import Deleted, Entity
+from tests.counting import rows_read
 from tests.storage.samples import NOW, account, invitation, later, mail, payment, store, token, user
 
 Units = SqlUnitOfWorkFactory
@@ -66,8 +67,8 @@ async def test_an_invitation_comes_back_by_id_address_token_and_username(units: 
         for one in (token(1), token(9)):
             assert await uow.invitations.by_token(one.token_hash, for_update=True) == sent
         assert await uow.invitations.by_token(bytes(32)) is None
-        assert await uow.invitations.by_username("ÅSE") == sent
-        assert await uow.invitations.by_username("") is None
+        assert await uow.invitations.with_username("ÅSE") == [sent]
+        assert await uow.invitations.with_username("") == []
         assert await uow.invitations.by_ids(["invitation-1", "invitation-2"]) == {
             "invitation-1": sent
         }
@@ -164,18 +165,52 @@ async def test_a_token_admits_to_its_invitation_until_all_are_void(units: Units)
         await uow.invitations.add_tokens([link, password, token(3)])
         # A one-time password opens no link.
         assert await uow.invitations.by_token(password.token_hash) is None
-        for given, expected in (
-            (("invitation-1", password.token_hash, "credential", NOW), True),
-            (("invitation-1", password.token_hash, "credential", later(seconds=1)), False),
-            (("invitation-1", password.token_hash, "link", NOW), False),
-            (("invitation-3", password.token_hash, "credential", NOW), False),
-            (("invitation-1", bytes(32), "credential", NOW), False),
-        ):
-            assert await uow.invitations.admits(*given) is expected
-        await uow.invitations.void_tokens(["invitation-1"])
-        assert await uow.invitations.by_token(link.token_hash) is None
+        hashes = [password.token_hash, link.token_hash, bytes(32)]
+        assert await uow.invitations.passwords(hashes) == [password]
+        assert await uow.invitations.passwords([]) == []
+        await uow.invitations.void_tokens(["invitation-1"], LinkEnd.REVOKED, NOW)
+        for for_update in (False, True):
+            found = await uow.invitations.by_token(link.token_hash, for_update=for_update)
+            assert found is None
+        assert await uow.invitations.passwords(hashes) == []
         assert await uow.invitations.by_token(token(3).token_hash) is not None
-        await uow.invitations.void_tokens([])
+        await uow.invitations.void_tokens([], LinkEnd.REVOKED, NOW)
+
+
+async def test_the_right_to_decline_is_no_link(units: Units) -> None:
+    await store(units, accounts=[account()])
+    link = token(1)
+    decline = token(2, invitation_id="invitation-1", kind="decline", link_hash=link.token_hash)
+    async with units() as uow:
+        await uow.invitations.put([invitation(1)])
+        await uow.invitations.add_tokens([link, decline])
+        assert await uow.invitations.by_token(decline.token_hash) is None
+        for one in (link, decline):
+            found = await uow.invitations.by_token(one.token_hash, to_decline=True, for_update=True)
+            assert found == invitation(1)
+        assert await uow.invitations.decline_token(decline.token_hash) == decline
+        assert await uow.invitations.decline_token(link.token_hash) is None
+        assert await uow.invitations.is_reachable("invitation-1")
+        await uow.invitations.take_back([link.token_hash], LinkEnd.TAKEN_BACK, NOW)
+        assert not await uow.invitations.is_reachable("invitation-1")
+        assert await uow.invitations.decline_token(decline.token_hash) == decline, "left alone"
+        await uow.invitations.take_back([decline.token_hash], LinkEnd.TAKEN_BACK, NOW)
+        assert await uow.invitations.decline_token(decline.token_hash) is None
+        assert await uow.invitations.ended(decline.token_hash) is None
+        ended = await uow.invitations.ended(decline.token_hash, to_decline=True)
+        assert ended is not None
+        assert ended.decline_only
+
+
+async def test_a_user_name_is_known_after_its_invitation_has_expired(units: Units) -> None:
+    await store(units, accounts=[account(), account("1043")])
+    ended = InvitationState.EXPIRED
+    old = invitation(1, username="ann", state=ended, invited_at=NOW)
+    new = invitation(2, account_no="1043", username="Ann", invited_at=later(days=1))
+    gone = invitation(3, email="c@x.example", username="ann", state=InvitationState.REVOKED)
+    async with units() as uow:
+        await uow.invitations.put([old, new, gone])
+        assert await uow.invitations.with_username(" ANN ") == [new, old]
 
 
 async def test_the_timeline_is_read_as_written_and_never_edited(
@@ -250,6 +285,28 @@ async def test_a_candidate_comes_with_everything_that_decides(units: Units) -> N
         assert first.bounced == {"old@acme.example", "bob@acme.example"}
         assert (second.has_login, second.invitations, second.bounced) == (True, (), frozenset())
         assert not third.has_login
+        assert [one.access_off for one in found] == [False, False, False]
+
+
+async def test_whose_access_was_switched_off_is_known_and_not_taken_for_new(units: Units) -> None:
+    await store(units, accounts=[account("1000"), account("1001"), account("1002")])
+    async with units() as uow:
+        for number, login in ((1, "1000"), (2, "1000"), (3, "1001"), (4, "1001")):
+            await uow.users.add(user(number))
+            await uow.users.link(
+                AccountLink(user_id=f"user-{number}", account_no=login, linked_at=NOW)
+            )
+        for user_id, number in (("user-1", "1000"), ("user-2", "1000"), ("user-3", "1001")):
+            await uow.users.set_disabled(user_id, number, NOW)
+        found = await uow.invitations.candidates(Selection(matching=AccountFilter()), "", 9)
+        assert [one.access_off for one in found] == [True, False, False]
+        rows, _ = await uow.accounts.rows(AccountFilter(), "account_no", False, None, 9)
+        assert [row.access_off for row in rows] == [True, False, False]
+        assert (await uow.accounts.row("1000")).access_off
+        new = Selection(matching=AccountFilter(invitation="none"))
+        fresh = await uow.invitations.candidates(new, "", 9)
+        assert [one.account.account_no for one in fresh] == ["1002"]
+        assert (await uow.accounts.totals(AccountFilter(invitation="none"))).accounts == 1
 
 
 @pytest.mark.parametrize(
@@ -334,16 +391,43 @@ async def test_follow_up_lists_show_who_waits_the_longest_first(units: Units) ->
     assert await listed(units, state=InvitationState.EXPIRED) == ["3"]
     assert await listed(units, pending_since=later(days=-2)) == ["2", "4"]
     assert await listed(units, asked=True) == ["3"]
-    assert await listed(units, delivery_problem=True) == ["4", "1"]
+    # An expired one that was never delivered wants another address, too.
+    assert await listed(units, delivery_problem=True) == ["4", "1", "3"]
     assert await listed(units, account_no="1001") == ["4", "5", "3"]
     assert await listed(units, text="erable") == ["2", "1"]
     assert await listed(units, text=" D_D@") == ["4"]
-    assert await listed(units, text="1001", delivery_problem=True) == ["4"]
+    assert await listed(units, text="1001", delivery_problem=True) == ["4", "3"]
     async with units() as uow:
         (row,) = (await uow.invitations.rows(InvitationFilter(text="e@x.ex"), None, 5))[0]
         assert (row.mail_state, row.mail_at, row.account_name) == (MailState.QUEUED, NOW, "Beta")
         (row, *_) = (await uow.invitations.rows(InvitationFilter(), None, 5))[0]
         assert (row.mail_state, row.mail_code, row.mail_at) == (None, 0, None)
+
+
+async def test_due_for_a_reminder_is_what_arrived_and_was_left_alone_since(units: Units) -> None:
+    await store(units, accounts=[account("1000"), account("1001")])
+    old, lately = later(days=-5), later(days=-1)
+    async with units() as uow:
+        await uow.invitations.put(
+            [
+                invitation(1, "1000", invited_at=old),
+                invitation(2, "1000", email="b@x.example", invited_at=old, nudged_at=old),
+                invitation(3, "1000", email="c@x.example", invited_at=old, nudged_at=lately),
+                invitation(4, "1000", email="d@x.example", invited_at=lately),
+                invitation(5, "1001", invited_at=old, state=InvitationState.DECLINED),
+                invitation(6, "1001", email="f@x.example", invited_at=old),
+                invitation(7, "1001", email="g@x.example", invited_at=old),
+                invitation(8, "1001", email="h@x.example", invited_at=old),
+            ]
+        )
+        await uow.commit()
+    await end_mail(units, 1, MailState.SENT)
+    await end_mail(units, 6, MailState.FAILED)
+    await end_mail(units, 8, MailState.CANCELLED)
+    async with units() as uow:
+        await uow.mail.queue(mail(7, invitation_id="invitation-7", due_at=later(days=1)))
+        await uow.commit()
+    assert await listed(units, due_since=later(days=-3)) == ["1", "2", "8"]
 
 
 async def test_overdue_invitations_are_those_past_their_expiry(units: Units) -> None:
@@ -401,8 +485,15 @@ async def test_each_step_of_the_funnel_holds_the_next_ones(units: Units) -> None
                 invitation(2, "1002", opened_at=NOW),
                 invitation(3, "1002", email="b@x.example"),
                 invitation(4, "1007", opened_at=NOW),
+                invitation(5, "1006", state=InvitationState.REVOKED),
             ]
         )
+        # The mail about 1001 was taken back in time, the one about 1006 had left.
+        for number, state in ((1, MailState.CANCELLED), (5, MailState.SENT)):
+            await uow.mail.queue(mail(number, invitation_id=f"invitation-{number}"))
+            await uow.mail.claim(10, OWNER, NOW)
+            outcome = MailOutcome(delivery_id=f"mail-{number}", state=state)
+            assert await uow.mail.finish([outcome], OWNER, NOW) == 1
         # Linked without any invitation, by an operator or an enrolment code.
         for number in ("1003", "1004", "1005"):
             await uow.users.link(AccountLink(user_id="user-1", account_no=number, linked_at=NOW))
@@ -442,7 +533,10 @@ async def test_ten_thousand_customers_are_invited_in_one_transaction(
             ]
         )
         await uow.commit()
-        before = time.process_time()
+        # The server does so by itself after a while.
+        await uow.connection.execute(text("ANALYZE account, account_figures, invitation"))
+        await uow.commit()
+        before = await rows_read(uow.connection)
         found = []
         after = ""
         while page := await uow.invitations.candidates(
@@ -450,8 +544,8 @@ async def test_ten_thousand_customers_are_invited_in_one_transaction(
         ):
             found += page
             after = page[-1].account.account_no
-        # Ours alone, and several times what it takes, because other work shares the machine.
-        assert time.process_time() - before < 3
+        # Were each page to begin anew, or to read on to the end, it would be many times as much.
+        assert await rows_read(uow.connection) - before < 25 * len(numbers)
     assert [one.account.account_no for one in found] == numbers
     assert {one.invitations[0].mail_state for one in found} == {MailState.QUEUED}
     async with database.statements.connect() as connection:

@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from dueport_apps.usecases import send_mail
 from tests.databases import TestDatabases
+from tests.patience import PATIENCE_S
 from tests.world import World, account, item, open_world
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call sends until nothing is left, however slow the machine is at it."""
+    monkeypatch.setattr(send_mail, "RUN_S", 5 * PATIENCE_S)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from dueport_apps.usecases.invite_records import (
     InvitationFilter,
     InviteOptions,
     InviteRecipient,
+    LeftOutKind,
     Selection,
     StoredInvitation,
 )
@@ -125,7 +126,11 @@ class TestRehearsal:
 
         assert [(one.account.account_no, one.username) for one in plan.will] == [("1006", "twin")]
         assert [one.account_no for one in plan.cannot] == ["1007"]
-        assert "already in use" in plan.cannot[0].reason
+        (shared,) = plan.cannot
+        assert (shared.kind, shared.field) == (LeftOutKind.USERNAME_SHARED, "")
+        assert shared.problem == "another customer of this list gets the username “twin”"
+        assert shared.advice == "account number or random is always unique"
+        assert "ERP" not in shared.reason
 
     async def test_all_contacts_get_one_mail_each(self, book: World) -> None:
         plan = await rehearse(book, named("1005"), recipient=InviteRecipient.CONTACTS)
@@ -152,7 +157,7 @@ class TestRehearsal:
             (
                 Selection(account_nos=("1001",)),
                 {"second_check": UsernameSource.EMAIL},
-                "does not show",
+                "itself shows",
             ),
         ],
     )
@@ -202,7 +207,7 @@ class TestSending:
         with pytest.raises(Conflict, match="pending and waits"):
             await book.start_campaign("1001")
         await book.invite("1002")
-        with pytest.raises(Conflict, match="already invited or registered"):
+        with pytest.raises(Conflict, match="2 already invited, with no answer yet"):
             await book.start_campaign("1001", "1002")
 
         await book.run_jobs()
@@ -531,6 +536,9 @@ class TestPreview:
         (mail,) = book.mail.sent
         assert mail.to_address == "me@cedaryard.example"
         assert mail.subject.startswith("[Test] ")
+        for part in (mail.text, mail.html):
+            assert "This is a test." in part
+            assert "links and passwords in it do not work" in " ".join(part.split())
         assert await badge_of(book, "1001") is None
         async with book.container.uow()() as uow:
             assert await uow.invitations.of_account("1001") == []

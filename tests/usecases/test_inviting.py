@@ -9,7 +9,7 @@ import pytest
 from dueport_apps.usecases.accept_invitation import AcceptInvitationCommand
 from dueport_apps.usecases.invite_records import StoredInvitation
 from dueport_apps.usecases.records import PortalUser
-from dueport_apps.usecases.sign_in import MustRegister, SignInCommand
+from dueport_apps.usecases.sign_in import MustRegister, PasswordExpired, SignInCommand
 from dueport_core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyTries
 from dueport_core.invitations import InvitationState
 from tests.databases import TestDatabases
@@ -248,7 +248,7 @@ async def test_a_mailed_credential_ends_after_three_days(
         secret = secret_in(world.mail.sent[-1].text)
         world.clock.advance(datetime.timedelta(hours=72))
 
-        with pytest.raises(Forbidden):
-            await world.container.sign_in_customer()(
-                SignInCommand(login="ap@harbor.example", password=secret, client_ip="10.0.0.1")
-            )
+        answer = await world.container.sign_in_customer()(
+            SignInCommand(login="ap@harbor.example", password=secret, client_ip="10.0.0.1")
+        )
+        assert isinstance(answer, PasswordExpired)

@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from dueport_apps.usecases.mail_records import MailState
+from dueport_apps.usecases.records import SYSTEM
 from tests.databases import TestDatabases
 from tests.web.api.programs import everything
 from tests.web.api.reports import last_mail, message_id, report
@@ -153,3 +156,33 @@ async def test_a_deployment_without_a_folder_has_nothing_to_read(
     async with open_world(test_databases, tmp_path) as plain:
         assert not plain.container.read_bounces().configured
         assert (await plain.container.read_bounces()()).files == 0
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "status", "code", "reason"),
+    [
+        ("smtp; 550 5.1.1 User unknown", "5.1.1", 550, "5.1.1 User unknown"),
+        ("smtp; 550-5.1.1 No mailbox. 550 Bye", "5.1.1", 550, "5.1.1 No mailbox. 550 Bye"),
+        ("smtp; 550 Mailbox closed", "5.0.0", 550, "5.0.0 Mailbox closed"),
+        ("smtp; 554 rejected (5.7.1) by policy", "5.0.0", 554, "rejected (5.7.1) by policy"),
+        ("x-unix; user unknown", "5.1.1", 0, "5.1.1 user unknown"),
+        ("", "5.4.4", 0, "5.4.4"),
+    ],
+)
+async def test_the_words_of_a_returned_mail_are_those_of_the_server_that_refused_it(
+    world: World, diagnostic: str, status: str, code: int, reason: str
+) -> None:
+    mail = await last_mail(world, "1001")
+    assert mail.code == 250
+    said = f"Diagnostic-Code: {diagnostic}"
+    whole = report(message_id(mail), mail.to_address, status=status).decode()
+    raw = re.sub(r"Diagnostic-Code: .*", lambda _: said, whole).encode()
+
+    result = await world.container.receive_bounce()(raw, SYSTEM)
+
+    returned = await last_mail(world, "1001")
+    assert result.marked == 1
+    assert (returned.state, returned.code, returned.reason) == (MailState.BOUNCED, code, reason)
+    async with world.container.uow()() as uow:
+        (mark,) = (await uow.bounces.of([mail.to_address])).values()
+    assert mark.permanent is True

@@ -25,13 +25,22 @@ class DerivedEnrolmentCodes:
 
     def matches(self, account_no: str, generation: int, typed: str) -> bool:
         """Compare in constant time, forgiving how people type what they read on paper."""
-        letters = "".join(letter for letter in typed.upper() if letter.isalnum())
         wanted = self._plain(account_no, generation)
         return hmac.compare_digest(
-            letters.translate(_LOOKALIKES).encode("utf-8", "surrogatepass"), wanted.encode()
+            _letters(typed).encode("utf-8", "surrogatepass"), wanted.encode()
         )
+
+    def is_whole(self, typed: str) -> bool:
+        """Whether it could be a code at all."""
+        letters = _letters(typed)
+        return len(letters) == LENGTH and set(letters) <= set(ALPHABET)
 
     def _plain(self, account_no: str, generation: int) -> str:
         digest = hmac.digest(self._key, f"{generation}\0{account_no}".encode(), "sha256")
         number = int.from_bytes(digest[:8], "big")
         return "".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(LENGTH))
+
+
+def _letters(typed: str) -> str:
+    letters = "".join(letter for letter in typed.upper() if letter.isalnum())
+    return letters.translate(_LOOKALIKES)

@@ -50,25 +50,30 @@ class SealingMailroom:
         to_name: str,
         message: MailMessage | InviteContent,
         language: Language = "en",
-        subject_prefix: str = "",
+        test: bool = False,
+        reply_to: str = "",
         invitation_id: str = "",
         attachments: Sequence[Attachment] = (),
     ) -> bool:
         """Queue one mail in the caller's transaction; False when it was queued before."""
-        written = self.write(message, language)
+        written = self.write(message, language, test=test)
         now = self._clock.now()
         delivery = MailDelivery(
             delivery_id=self._ids.new(),
             kind=kind,
             subject_ref=subject_ref,
             to_address=to_address,
-            subject=subject_prefix + written.subject,
+            subject=written.subject,
             invitation_id=invitation_id,
             due_at=now,
             created_at=now,
         )
         outgoing = self._outgoing(
-            delivery, written, to_name=to_name, attachments=tuple(attachments)
+            delivery,
+            written,
+            to_name=to_name,
+            reply_to=reply_to,
+            attachments=tuple(attachments),
         )
         sealed = self._box.seal(msgspec.json.encode(outgoing).decode())
         queued = await uow.mail.queue(msgspec.structs.replace(delivery, content_sealed=sealed))
@@ -76,12 +81,20 @@ class SealingMailroom:
             await uow.work.enqueue("send_mail", key="send_mail")
         return queued
 
-    def write(self, message: MailMessage | InviteContent, language: Language = "en") -> WrittenMail:
+    def write(
+        self,
+        message: MailMessage | InviteContent,
+        language: Language = "en",
+        *,
+        test: bool = False,
+    ) -> WrittenMail:
         """Return what the recipient would read."""
         if isinstance(message, InviteContent):
             rendered = self._renderer.render(message.template, message.values, language)
         else:
             rendered = self._renderer.render_message(message, language)
+        if test:
+            rendered = self._renderer.as_test(rendered, language)
         return WrittenMail(subject=rendered.subject, text=rendered.text, html=rendered.html)
 
     def compose(
@@ -115,6 +128,7 @@ class SealingMailroom:
         written: WrittenMail,
         *,
         to_name: str,
+        reply_to: str = "",
         headers: tuple[tuple[str, str], ...] = (),
         attachments: tuple[Attachment, ...] = (),
     ) -> OutgoingEmail:
@@ -124,7 +138,7 @@ class SealingMailroom:
             to_name=to_name,
             from_address=self._from_address,
             from_name=self._from_name,
-            reply_to=self._reply_to,
+            reply_to=reply_to or self._reply_to,
             subject=delivery.subject or written.subject,
             text=written.text,
             html=written.html,

@@ -6,6 +6,7 @@ import msgspec
 
 from dueport_apps.container import Container, build_container, running
 from dueport_apps.deployment import database
+from dueport_apps.documents.letterhead import draw_logo
 from dueport_apps.settings import Settings
 from dueport_apps.storage.migrate import schema_state
 from dueport_ports import DueportError, Misconfigured, PortError
@@ -24,6 +25,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 async def check_deployment(settings: Settings) -> list[Finding]:
     """Try plugins, database, mail server, ERP and processors; never raises for one of them."""
     findings = [Finding(what="configuration", ok=True, detail=f"for {settings.config.dealer.name}")]
+    findings += _logo(settings)
     findings.append(_database(settings))
     findings += _bounces(settings)
     # Plugins and what they reach need no database, so they are tried in any case.
@@ -34,6 +36,20 @@ async def check_deployment(settings: Settings) -> list[Finding]:
         async with running(container):
             findings += await _reach(container)
     return findings
+
+
+def _logo(settings: Settings) -> list[Finding]:
+    """Set the logo into a PDF, which is pickier than browsers; the settings have read it already."""
+    if settings.logo is None:
+        return []
+    named, logo = settings.config.dealer.logo, settings.logo
+    try:
+        draw_logo(logo)
+    except Misconfigured as error:
+        return [Finding(what="logo", ok=False, detail=f"{named} {error}")]
+    kilobytes = -(-len(logo.content) // 1024)
+    detail = f"{named}, {logo.width} x {logo.height} pixels, {kilobytes} KB"
+    return [Finding(what="logo", ok=True, detail=detail)]
 
 
 def _database(settings: Settings) -> Finding:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from dueport_apps.logo import read_logo
 from dueport_ports import Conflict
 
 TEMPLATE = """\
@@ -18,6 +19,7 @@ data_folder = "data"
 name = {name}
 reply_to = {reply_to}
 phone = {phone}
+logo = {logo}  # a PNG or JPEG beside this file; "" shows the name
 time_zone = {time_zone}
 environment = "sandbox"          # "live" moves real money
 
@@ -69,6 +71,8 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     reply_to: str
     phone: str = ""
+    logo: str = ""
+    """Relative to the folder that ``dealer.toml`` is written to."""
     time_zone: str = "America/New_York"
     base_url: str = "http://127.0.0.1:8400"
     stripe_publishable_key: str = ""
@@ -79,10 +83,15 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_config(folder: Path, answers: Answers) -> Path:
-    """Write ``dealer.toml`` and a fresh secret key; raises Conflict where one exists already."""
+    """Write ``dealer.toml`` and a fresh secret key.
+
+    Raises Conflict where one exists already, and Misconfigured for a logo that cannot be shown.
+    """
     path = folder / "dealer.toml"
     if path.exists():
         raise Conflict(f"{path} exists already; edit it, or choose another folder")
+    if answers.logo:
+        read_logo(folder / answers.logo)
     folder.mkdir(parents=True, exist_ok=True)
     secret = folder / "secrets" / "secret_key"
     secret.parent.mkdir(mode=0o700, exist_ok=True)

@@ -2,6 +2,7 @@
 
 folder/
   dealer.toml   what `dueport --config folder/dealer.toml ...` works with as well
+  logo.png      the dealer's logo, which its pages, mails and papers show
   demo.json     what the folder was made with
   demo.log      what the program said
   secrets/      made by code at the first start, for this user alone
@@ -29,6 +30,7 @@ from dueport_core.errors import Conflict, Misconfigured
 HOST: Final = "127.0.0.1"
 TIME_ZONE: Final = "America/New_York"
 DEALER_NAME: Final = "Cedar Yard Supply"
+LOGO: Final = Path(__file__).resolve().parent / "logo.png"
 PLAID_CLIENT_ID: Final = "cedar-yard-demo"
 
 OPEN_FOLDER: Final = "/var/tmp"  # noqa: S108 - every account may enter it, and it outlives a restart.
@@ -109,6 +111,7 @@ class DemoFolder:
         self.erp = self.root / "erp"
         self.sandbox = self.root / "sandbox"
         self.mailbox = self.root / "mailbox"
+        self._logo = self.root / LOGO.name
         self._made = self.root / "demo.json"
         self._secrets = self.root / "secrets"
 
@@ -164,7 +167,8 @@ class DemoFolder:
         )
 
     def write_config(self, ports: Ports) -> None:
-        """Write ``dealer.toml`` for these ports."""
+        """Write ``dealer.toml`` for these ports, and the logo that it names."""
+        self._logo.write_bytes(LOGO.read_bytes())
         self.config.write_text(self._config_text(ports), encoding="utf-8")
 
     def _secret(self, name: str, fresh: str) -> str:
@@ -193,6 +197,7 @@ name = {text(DEALER_NAME)}
 reply_to = "ar@cedaryard.example"
 phone = "(603) 555-0142"
 address = "18 Railroad Street, Keene, NH 03431"
+logo = {text(LOGO.name)}
 time_zone = {text(TIME_ZONE)}
 state = "NH"
 environment = "sandbox"

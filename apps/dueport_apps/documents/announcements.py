@@ -18,6 +18,8 @@ import msgspec
 import segno
 import typst
 
+from dueport_apps.documents.letterhead import printed_logo
+from dueport_apps.logo import Logo
 from dueport_apps.mail.colors import palette
 from dueport_apps.mail.languages import SPANISH, language_code, written_date
 from dueport_apps.mail.renderer import MailRenderer, RenderedMail
@@ -77,8 +79,9 @@ class LetterPage(msgspec.Struct, frozen=True, kw_only=True):
 class AnnouncementLetter:
     """Announces the portal in the dealer's name, on paper and as a mail to paste elsewhere."""
 
-    def __init__(self, dealer: DealerFacts, mails: MailRenderer) -> None:
+    def __init__(self, dealer: DealerFacts, mails: MailRenderer, logo: Logo | None = None) -> None:
         self._dealer = dealer
+        self._logo = printed_logo(logo, dealer.name)
         self._mails = mails
 
     def mail(self, facts: AnnouncementMail, language: str = "") -> RenderedMail:
@@ -150,6 +153,7 @@ class AnnouncementLetter:
         url = self.scanned_url(facts)
         data = {
             "language": code,
+            "logo": self._logo,
             "brand": dealer.brand_color,
             # A yellow brand is no colour to print words in.
             "accent": palette(dealer.brand_color).link,

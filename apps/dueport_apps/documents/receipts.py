@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 import typst
 
+from dueport_apps.documents.letterhead import printed_logo
+from dueport_apps.logo import Logo
 from dueport_apps.usecases.mails import PaymentFacts
 from dueport_apps.usecases.receipts import ReceiptDocument
 from dueport_ports import DealerFacts, dollars
@@ -17,8 +19,9 @@ FOLDER = Path(__file__).resolve().parent
 class TypstReceipts:
     """Renders receipts in the dealer's name. Fonts are shipped; the system's are not looked at."""
 
-    def __init__(self, dealer: DealerFacts) -> None:
+    def __init__(self, dealer: DealerFacts, logo: Logo | None = None) -> None:
         self._dealer = dealer
+        self._logo = printed_logo(logo, dealer.name)
         self._zone = zoneinfo.ZoneInfo(dealer.time_zone)
 
     async def render(self, receipt: ReceiptDocument) -> bytes:
@@ -34,6 +37,7 @@ class TypstReceipts:
         return {
             "title": "Receipt" if receipt.settled else "Payment submitted",
             "accent": self._dealer.brand_color,
+            "logo": self._logo,
             "dealer": {"name": self._dealer.name, "contact": contact},
             "date": f"{receipt.paid_at.astimezone(self._zone):%B %-d, %Y, %-I:%M %p %Z}",
             "transaction_id": facts.transaction_id,

@@ -32,6 +32,7 @@ _MONTHS_ES: Final = [
     "noviembre",
     "diciembre",
 ]
+_WEEKDAYS_ES: Final = ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"]
 
 
 def language_code(language: str) -> str:
@@ -90,10 +91,20 @@ def written_date(day: datetime.date, language: str = ENGLISH) -> str:
 
 def written_moment(local: datetime.datetime, language: str = ENGLISH) -> str:
     """``Jul 4, 2026, 3:05 PM CDT``; in Spanish ``4 de julio de 2026, 3:05 p. m. CDT``."""
+    return f"{written_day(local.date(), language)}, {_written_clock(local, language)}"
+
+
+def written_deadline(local: datetime.datetime, language: str = ENGLISH) -> str:
+    """An instant that something ends at, which may be read days later: ``Sunday, December 6, 2026,
+    3:00 PM CST``; in Spanish ``domingo 6 de diciembre de 2026, 3:00 p. m. CST``."""
+    weekday = f"{_WEEKDAYS_ES[local.weekday()]} " if language == SPANISH else f"{local:%A}, "
+    return f"{weekday}{written_date(local.date(), language)}, {_written_clock(local, language)}"
+
+
+def _written_clock(local: datetime.datetime, language: str) -> str:
     forenoon, afternoon = ("a. m.", "p. m.") if language == SPANISH else ("AM", "PM")
     half = forenoon if local.hour < 12 else afternoon
-    clock = f"{local.hour % 12 or 12}:{local:%M} {half}"
-    return f"{written_day(local.date(), language)}, {clock} {local:%Z}"
+    return f"{local.hour % 12 or 12}:{local:%M} {half} {local:%Z}"
 
 
 def said(phrase: str, language: str = ENGLISH) -> str:

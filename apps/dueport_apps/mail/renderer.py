@@ -8,6 +8,7 @@ same mail in Spanish; a language that has no file of its own gets the plain one.
 
 import datetime
 import functools
+import re
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxError
 
+from dueport_apps.logo import fitted
 from dueport_apps.mail.colors import palette
 from dueport_apps.mail.languages import (
     ENGLISH,
@@ -23,23 +25,32 @@ from dueport_apps.mail.languages import (
     language_code,
     said,
     written_day,
+    written_deadline,
     written_moment,
 )
 from dueport_apps.mail.sandbox import MailEnvironment, mail_environment, one_line, web_link
+from dueport_apps.mail.wrapping import wrapped
 from dueport_apps.usecases.mails import MailMessage
+from dueport_apps.wording import ended
 from dueport_core.errors import Misconfigured
 from dueport_core.money import dollars
-from dueport_ports import DealerFacts
+from dueport_ports import DealerFacts, DealerLogo
 
 BUILT_IN = Path(__file__).parent / "templates"
 MAX_SUBJECT = 200
 TEXT_WIDTH = 64
+LOGO_BOX = (280, 52)
+"""Pixels: what the logo at the top of a mail takes up at most; `layout.html.j2` says so again."""
+TEST_NOTICE = "test_notice"
+"""The template of what stands above a mail that is sent as a test."""
 _SUBJECT = "Subject:"
+_DEADLINES = 64
+_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 _FILE_END = ".j2"
 # What a wrong template can run into: names that are missing, and sums over what is no number.
 _TEMPLATE_FAULTS = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
 
-Values = msgspec.Struct | Mapping[str, str]
+Values = msgspec.Struct | Mapping[str, str | datetime.datetime]
 
 
 class RenderedText(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +76,7 @@ class MailRenderer:
         self._folders = [*map(str, folders), str(BUILT_IN)]
         self._time_zone = ZoneInfo(dealer.time_zone)
         self._constants = {
-            "dealer": msgspec.to_builtins(dealer),
+            "dealer": {**msgspec.to_builtins(dealer), "logo": _shown(dealer.logo)},
             "portal_url": self.portal_url,
             "theme": msgspec.to_builtins(palette(dealer.brand_color)),
         }
@@ -92,7 +103,21 @@ class MailRenderer:
             html = self._html(template, code).render(plain)
         except _TEMPLATE_FAULTS as error:
             raise _complaint(template, error) from error
-        return RenderedMail(subject=_written_subject(subject), text=_written_text(text), html=html)
+        return RenderedMail(
+            subject=_written_subject(subject), text=wrapped(_written_text(text)), html=html
+        )
+
+    def as_test(self, mail: RenderedMail, language: str = "") -> RenderedMail:
+        """Return the mail with a notice above it, in subject, text and HTML: this is a test, and
+        what it holds opens nothing."""
+        notice = self.render(TEST_NOTICE, {"subject": mail.subject}, language)
+        body = _BODY.search(mail.html)
+        top = body.end() if body else 0
+        return RenderedMail(
+            subject=notice.subject,
+            text=f"{notice.text}\n{mail.text}",
+            html=f"{mail.html[:top]}\n{notice.html}{mail.html[top:]}",
+        )
 
     def render_text(self, template: str, values: Values, language: str = "") -> RenderedText:
         """Render ``<template>.txt.j2`` alone, for what is printed rather than mailed."""
@@ -140,15 +165,31 @@ class MailRenderer:
     def _make_environment(self, language: str) -> MailEnvironment:
         loader = LanguageLoader(self._folders, language)
         environment = mail_environment(loader, {**self._constants, "language": language})
+
+        # All mails of a campaign end at a few instants, and each mail says it twice.
+        @functools.lru_cache(_DEADLINES)
+        def deadline(instant: datetime.datetime) -> str:
+            return written_deadline(instant.astimezone(self._time_zone), language)
+
         environment.filters |= {
             "dollars": dollars,
             "day": functools.partial(written_day, language=language),
             "moment": lambda instant: written_moment(instant.astimezone(self._time_zone), language),
+            "deadline": deadline,
             "said": functools.partial(said, language=language),
+            "ended": ended,
             "web_link": web_link,
         }
         environment.globals["amount_row"] = amount_row
         return environment
+
+
+def _shown(logo: DealerLogo | None) -> dict[str, object] | None:
+    """The logo as templates see it: with the size that it has in a mail."""
+    if logo is None:
+        return None
+    width, height = fitted(logo.width, logo.height, *LOGO_BOX)
+    return {"url": logo.url, "width": width, "height": height}
 
 
 def amount_row(label: str, amount_cents: int) -> str:

@@ -29,7 +29,7 @@ _ENGINE_OBJECTS = (LoopContext, TemplateReference, BlockReference, TemplateModul
 class MailEnvironment(ImmutableSandboxedEnvironment):
     """Looks names up in dictionaries; attributes exist only on the engine's own objects.
 
-    ``constants`` are texts, and dictionaries of texts, that are the same in every mail.
+    ``constants`` are texts, and dictionaries of texts and numbers, that are the same in every mail.
     """
 
     constants: Mapping[str, Any]
@@ -98,6 +98,8 @@ def one_line(value: Any) -> Any:
 
 def web_link(address: str) -> str:
     """Let an address through only where a click on it can do no harm."""
-    if not _WEB_LINK.fullmatch(address) or _UNWANTED.search(address):
+    # As above: most addresses are printable, and then hold nothing that is unwanted.
+    unwanted = not address.isprintable() and _UNWANTED.search(address)
+    if unwanted or not _WEB_LINK.fullmatch(address):
         raise Invalid("a link in a mail must be an http or https address")
     return address

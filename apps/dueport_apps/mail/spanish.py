@@ -7,6 +7,8 @@ in Spanish. A phrase that is not listed, such as a processor's own words, stays 
 import re
 from typing import Final
 
+from dueport_apps.wording import ANY_BROWSER, BROWSERS, SYSTEMS
+
 PHRASES: Final[dict[str, str]] = {
     # Labels of the shared parts.
     "Method": "Forma de pago",
@@ -31,8 +33,9 @@ PHRASES: Final[dict[str, str]] = {
     "Balance forward": "Saldo anterior",
     "Card surcharge": "Recargo por tarjeta",
     "Account credit": "Crédito de la cuenta",
-    # What has happened to a sign-in.
+    # What has happened to a login, and from where.
     "Your password was changed": "Se cambió su contraseña",
+    ANY_BROWSER: "un navegador",
     # Why a payment failed.
     "The account did not have enough money available.": "La cuenta no tenía fondos suficientes.",
     "The card's bank declined the payment.": "El banco emisor de la tarjeta rechazó el pago.",
@@ -60,27 +63,65 @@ PHRASES: Final[dict[str, str]] = {
     "The bank or card did not say why.": "El banco o la tarjeta no indicó el motivo.",
 }
 
+_BROWSER = re.compile(rf"({'|'.join(BROWSERS.values())}) on ({'|'.join(SYSTEMS.values())})")
 _RETURNED = re.compile(r"The bank returned the debit \((R[0-9]{2})\): .*", re.DOTALL)
-_RETURNS: Final[dict[str, str]] = {
+RETURNS: Final[dict[str, str]] = {
     "R01": "fondos insuficientes",
     "R02": "cuenta cerrada",
     "R03": "la cuenta no existe o no está a ese nombre",
     "R04": "el número de cuenta no es válido",
     "R05": "débito comercial en una cuenta personal sin autorización",
+    "R06": "el banco que envió el débito pidió que se devolviera",
     "R07": "el cliente revocó la autorización",
     "R08": "el cliente detuvo el pago",
     "R09": "fondos aún no disponibles",
     "R10": "el cliente indica que el débito no fue autorizado",
     "R11": "el débito difiere de lo autorizado",
+    "R12": "la cuenta pasó a otro banco",
+    "R13": "el número de ruta del banco no es válido",
+    "R14": "el representante del titular de la cuenta falleció o ya no puede actuar",
+    "R15": "el titular de la cuenta falleció",
     "R16": "cuenta congelada",
+    "R17": "el banco no pudo usar los datos de la cuenta o sospecha un fraude",
+    "R18": "la fecha del débito no es válida",
+    "R19": "el importe no es válido",
     "R20": "la cuenta no admite este tipo de débito",
+    "R21": "la identificación de la empresa no es válida",
+    "R22": "la identificación del cliente no es válida",
+    "R23": "el destinatario rechazó el abono",
+    "R24": "el banco recibió dos veces el mismo débito",
+    "R25": "la información adicional del débito no es válida",
+    "R26": "falta un dato obligatorio o es incorrecto",
+    "R27": "el número de rastreo falta o es incorrecto",
+    "R28": "el número de ruta del banco tiene un dígito incorrecto",
     "R29": "la empresa indica que el débito no fue autorizado",
+    "R31": "los dos bancos acordaron la devolución",
+    "R32": "el banco del cliente no puede liquidar el débito",
+    "R34": "el banco del cliente ya no admite débitos bancarios",
+    "R51": "el cheque original no se puede cobrar de esta manera",
+    "R61": "la devolución se envió al banco equivocado",
+    "R62": "se devolvió un débito enviado por error",
+    "R67": "la misma devolución se envió dos veces",
+    "R68": "la devolución llegó tarde",
+    "R69": "la devolución contiene datos incorrectos",
+    "R70": "los bancos no habían acordado la devolución",
+    "R71": "la objeción a la devolución se envió al banco equivocado",
+    "R72": "la objeción a la devolución llegó tarde",
+    "R73": "la devolución llegó a tiempo",
+    "R74": "la devolución fue corregida",
+    "R75": "la devolución no estaba duplicada",
+    "R76": "la devolución no tenía errores",
+    "R77": "el banco no acepta la objeción a la devolución",
 }
+_UNLISTED: Final = "el banco dio un motivo que no está en la lista"
 
 
 def in_spanish(phrase: str) -> str:
     """Return a phrase of the platform's in Spanish, and any other text unchanged."""
     returned = _RETURNED.fullmatch(phrase)
-    if returned and (meaning := _RETURNS.get(returned[1])):
+    if returned:
+        meaning = RETURNS.get(returned[1], _UNLISTED)
         return f"El banco devolvió el débito ({returned[1]}): {meaning}."
+    if browser := _BROWSER.fullmatch(phrase):
+        return f"{browser[1]} en {browser[2]}"
     return PHRASES.get(phrase, phrase)

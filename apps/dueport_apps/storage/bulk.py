@@ -65,7 +65,8 @@ def rows_text(table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
         for name in instants:
             if row[name] is not None and row[name].tzinfo is None:
                 raise ValueError(f"{row[name]!r} has no time zone; instants are aware, in UTC")
-        written.append({**row, **{name: f"\\x{row[name].hex()}" for name in binary}})
+        given = [name for name in binary if row[name] is not None]
+        written.append({**row, **{name: f"\\x{row[name].hex()}" for name in given}})
     return msgspec.json.encode(written).decode()
 
 

@@ -9,7 +9,7 @@ from dueport_apps.usecases.invitation_steps import (
     lock_live,
     refuse_second_login,
 )
-from dueport_apps.usecases.invite_records import StoredInvitation
+from dueport_apps.usecases.invite_records import LinkEnd, StoredInvitation
 from dueport_apps.usecases.password_rules import PasswordRules
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.records import AccountLink, PortalUser, Principal, audit
@@ -87,7 +87,7 @@ class AcceptInvitation:
                 user_id=self._ids.new(),
                 email=invitation.email,
                 username=invitation.username or invitation.email,
-                name=command.name.strip() or account.name,
+                name=command.name.strip() or name_on_file(account, invitation.email),
                 password_hash=password_hash,
                 language=invitation.language,
                 created_at=now,
@@ -118,6 +118,13 @@ class AcceptInvitation:
         )
         if fields:
             raise Invalid(FORM_INCOMPLETE, fields)
+
+
+def name_on_file(account: Account, email: str) -> str:
+    """Return what the ERP calls the person with this address, the company's name where it has
+    none."""
+    contact = account.contact_of(email)
+    return (contact.name.strip() if contact else "") or account.name
 
 
 async def refuse_known(uow: UnitOfWork, email: str) -> None:
@@ -153,7 +160,7 @@ async def finish(
         decided_at=now,
     )
     await uow.invitations.save(accepted, invitation.state)
-    await uow.invitations.void_tokens([invitation.invitation_id])
+    await uow.invitations.void_tokens([invitation.invitation_id], LinkEnd.USED, now)
     await uow.invitations.add_events([event_of(invitation, now, "accepted", actor=who.name)])
     await uow.audit.append(
         audit(

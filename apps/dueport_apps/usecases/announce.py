@@ -14,11 +14,11 @@ from dueport_apps.usecases.addresses import PortalAddresses
 from dueport_apps.usecases.enrolment_codes import EnrolmentCodes
 from dueport_apps.usecases.mails import AnnouncementMail, SignUpWay
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.usecases.records import Language
+from dueport_apps.usecases.records import Language, Principal
 from dueport_apps.usecases.services import WrittenMail
-from dueport_ports import Account, Clock
+from dueport_ports import Account, Clock, Conflict
 
-PAGE = 1000
+ACCESS_OFF = "Portal access is switched off for this customer; restore it on the account first."
 
 
 class LetterPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class Announce:
 
     async def text(self, account_no: str = "", language: Language | None = None) -> WrittenMail:
         """Return the announcement as a mail, for everybody or for one customer. Raises NotFound for
-        an unknown account."""
+        an unknown account, Conflict for one whose portal access is switched off."""
         facts = self._facts()
         if account_no:
             page = await self._page_of(account_no)
@@ -80,25 +80,24 @@ class Announce:
         self, account_nos: Sequence[str] = (), language: Language | None = None
     ) -> bytes:
         """Return a PDF with a page for each of these customers, or one page for everybody where none
-        is named. Raises NotFound for an unknown account."""
-        pages = [await self._page_of(number) for number in dict.fromkeys(account_nos)]
+        is named. Customers whose portal access is switched off are left out. Raises NotFound for an
+        unknown account, Conflict where nobody is left."""
+        named = [await self._codes.of_account(number) for number in dict.fromkeys(account_nos)]
+        pages = [self._page(one.account, one.code) for one in named if not one.access_off]
+        if named and not pages:
+            raise Conflict(ACCESS_OFF)
         return await self._pdf(pages, language)
 
-    async def letters_to_all(self, language: Language | None = None) -> tuple[bytes, int]:
-        """Return a PDF with a page for every customer whom nobody can sign in for, and how many
-        those are. Where there are none it is the page for everybody."""
-        pages = [self._page(account, code) for account, code in await self.all_codes()]
+    async def letters_to_all(
+        self, by: Principal, language: Language | None = None
+    ) -> tuple[bytes, int]:
+        """Return a PDF with a page for every customer whom nobody had a login for, and how many
+        those are. Where there are none it is the page for everybody. Codes that are printed are
+        told to the audit log as an export."""
+        prints_codes = self._how is SignUpWay.CODE
+        found = await (self._codes.export_all(by) if prints_codes else self._codes.all())
+        pages = [self._page(account, code) for account, code in found]
         return await self._pdf(pages, language), len(pages)
-
-    async def all_codes(self) -> list[tuple[Account, str]]:
-        """Return every customer whom nobody can sign in for, with the enrolment code."""
-        found: list[tuple[Account, str]] = []
-        while True:
-            after = found[-1][0].account_no if found else ""
-            page = await self._codes.page(after, PAGE)
-            found += page
-            if len(page) < PAGE:
-                return found
 
     async def _pdf(self, pages: Sequence[LetterPage], language: Language | None) -> bytes:
         return await self._letters.pdf(
@@ -121,6 +120,8 @@ class Announce:
 
     async def _page_of(self, account_no: str) -> LetterPage:
         printed = await self._codes.of_account(account_no)
+        if printed.access_off:
+            raise Conflict(ACCESS_OFF)
         return self._page(printed.account, printed.code)
 
     def _page(self, account: Account, code: str) -> LetterPage:

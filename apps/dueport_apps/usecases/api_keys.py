@@ -36,16 +36,8 @@ class IssueApiKey:
         self._clock = clock
 
     async def __call__(self, command: IssueApiKeyCommand) -> IssuedApiKey:
-        """Issue one; raises Invalid without name or permission, Forbidden for more than one has."""
-        if not command.name.strip():
-            raise Invalid("Name the key after what will use it.", {"name": "Fill in this field."})
-        if not command.permissions:
-            raise Invalid(
-                "A key needs at least one permission.", {"permissions": "Choose at least one."}
-            )
-        missing = command.permissions - command.by.permissions
-        if missing:
-            raise Forbidden(f"You cannot grant {', '.join(sorted(missing))}: you do not have it.")
+        """Issue one; raises as ``check`` does."""
+        self.check(command)
         text = PREFIX + self._tokens.new()
         now = self._clock.now()
         key = ApiKey(
@@ -70,6 +62,19 @@ class IssueApiKey:
             )
             await uow.commit()
         return IssuedApiKey(key=key, text=text)
+
+    @staticmethod
+    def check(command: IssueApiKeyCommand) -> None:
+        """Raise Invalid without name or permission, Forbidden for more than one has."""
+        if not command.name.strip():
+            raise Invalid("Name the key after what will use it.", {"name": "Fill in this field."})
+        if not command.permissions:
+            raise Invalid(
+                "A key needs at least one permission.", {"permissions": "Choose at least one."}
+            )
+        missing = command.permissions - command.by.permissions
+        if missing:
+            raise Forbidden(f"You cannot grant {', '.join(sorted(missing))}: you do not have it.")
 
 
 class RevokeApiKey:

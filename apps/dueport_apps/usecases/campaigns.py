@@ -5,8 +5,8 @@ same second, or one who presses twice, mail nobody twice. The mails themselves l
 """
 
 import datetime
-from collections.abc import Sequence
-from typing import Any, Literal, NoReturn
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,6 +17,7 @@ from dueport_apps.usecases.invite_records import (
     InvitationEvent,
     InvitationFilter,
     InviteOptions,
+    LinkEnd,
     Selection,
     StoredInvitation,
 )
@@ -28,13 +29,14 @@ from dueport_apps.usecases.plan_invitations import (
     PlannedMail,
     options_of,
 )
+from dueport_apps.usecases.plan_reasons import LeftOut, kept
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.records import Principal, audit
 from dueport_apps.usecases.services import Ids
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.actors import Actor
 from dueport_core.invitations import InvitationState, transition
-from dueport_ports import Clock, Conflict, Invalid
+from dueport_ports import Clock, Conflict
 
 _MAIL_KINDS = {
     CampaignKind.INVITE: "invite",
@@ -45,11 +47,6 @@ _EVENT_KINDS: dict[CampaignKind, Literal["invited", "resent", "nudged"]] = {
     CampaignKind.INVITE: "invited",
     CampaignKind.RESEND: "resent",
     CampaignKind.NUDGE: "nudged",
-}
-_DONE_WORDS = {
-    CampaignKind.INVITE: "invited",
-    CampaignKind.RESEND: "sent a new link",
-    CampaignKind.NUDGE: "reminded",
 }
 DRAFT_LIFETIME = datetime.timedelta(days=2)
 
@@ -66,6 +63,14 @@ class RehearseInvitations:
         async with self._uow() as uow:
             await self._planner.check(uow, order)
             return await self._planner.whole(uow, order)
+
+    async def pages(self, order: InviteOrder) -> AsyncGenerator[Plan, None]:
+        """Yield the same lists bit by bit, always in the same order, so that a part of a long one
+        needs little memory. Close it when you stop early; raises as above."""
+        async with self._uow() as uow:
+            await self._planner.check(uow, order)
+            async for page in self._planner.pages(uow, order):
+                yield page
 
 
 class DraftCampaign:
@@ -144,23 +149,20 @@ class StartCampaign:
         return started
 
     async def _start(self, uow: UnitOfWork, campaign: Campaign, by: Principal) -> Campaign:
-        mails = cannot = already = 0
-        sample: Plan | None = None
+        mails = 0
+        left_out = LeftOut(campaign.kind, campaign.options.pending_days)
         async for page in self._planner.pages(uow, order_of(campaign)):
-            if sample is None or (page.cannot and not sample.cannot):
-                sample = page
             mails += len(page.will)
-            cannot += len(page.cannot)
-            already += len(page.already)
+            left_out.take(page.cannot, page.already)
             await self._record(uow, campaign, page.will, by)
             await uow.campaigns.add_refusals(
                 [
-                    msgspec.structs.replace(one, campaign_id=campaign.campaign_id)
-                    for one in page.cannot
+                    *(kept(one, campaign.campaign_id) for one in page.cannot),
+                    *(kept(one, campaign.campaign_id) for one in page.already),
                 ]
             )
         if not mails:
-            _refuse_empty(sample or Plan(), campaign.kind, cannot, already)
+            raise left_out.error()
         now = self._clock.now()
         await uow.audit.append(
             audit(
@@ -170,8 +172,8 @@ class StartCampaign:
                 subject_of(campaign),
                 campaign=campaign.campaign_id,
                 mails=str(mails),
-                cannot=str(cannot),
-                already=str(already),
+                cannot=str(left_out.cannot),
+                already=str(left_out.already),
                 delivery=campaign.options.delivery,
             )
         )
@@ -181,8 +183,8 @@ class StartCampaign:
             state=CampaignState.SENDING,
             started_at=now,
             recipients=mails,
-            cannot=cannot,
-            already=already,
+            cannot=left_out.cannot,
+            already=left_out.already,
         )
 
     async def _record(
@@ -190,9 +192,12 @@ class StartCampaign:
     ) -> None:
         """Write the invitations, their mails and their timeline."""
         now = self._clock.now()
+        await _hold(uow, planned)
         invitations = [self._invitation(campaign, mail, by, now) for mail in planned]
         if campaign.kind is not CampaignKind.NUDGE:
-            await uow.invitations.void_tokens([one.invitation_id for one in invitations])
+            await uow.invitations.void_tokens(
+                [one.invitation_id for one in invitations], LinkEnd.REPLACED, now
+            )
         await uow.invitations.put(invitations)
         await uow.mail.queue_all(
             [
@@ -229,8 +234,16 @@ class StartCampaign:
         present = mail.present
         if campaign.kind is CampaignKind.NUDGE:
             assert present is not None
+            expires_at = present.expires_at
+            if present.delivery == "invite_credentials":
+                # The reminder brings a password of its own, which gets its full time.
+                expires_at = max(expires_at, now + self._policies.lifetime_of("credentials"))
             return msgspec.structs.replace(
-                present, sends=present.sends + 1, nudged_at=now, asked_at=None
+                present,
+                sends=present.sends + 1,
+                nudged_at=now,
+                asked_at=None,
+                expires_at=expires_at,
             )
         actor = Actor.CUSTOMER if by.kind == "customer" else Actor.OPERATOR
         state = transition(
@@ -254,7 +267,7 @@ class StartCampaign:
             state=state,
             created_at=present.created_at if present else now,
             invited_at=now,
-            expires_at=now + self._policies.invitation_lifetime,
+            expires_at=now + self._policies.lifetime_of(options.delivery),
             created_by=by.principal_id,
             campaign_id=campaign.campaign_id,
             sends=present.sends + 1 if present else 1,
@@ -282,6 +295,17 @@ def again_order(
     )
 
 
+async def _hold(uow: UnitOfWork, planned: Sequence[PlannedMail]) -> None:
+    """Hold the invitations that there are until commit; raises Conflict where one has changed
+    since it was looked at: what a customer has answered is never overwritten."""
+    seen = {mail.present.invitation_id: mail.present for mail in planned if mail.present}
+    if not seen:
+        return
+    held = await uow.invitations.by_ids(list(seen), for_update=True)
+    if any(held[one].state is not seen[one].state for one in seen):
+        raise Conflict("One of these invitations has changed meanwhile; look again.")
+
+
 def _draft(order: InviteOrder, by: Principal, ids: Ids, clock: Clock) -> Campaign:
     return Campaign(
         campaign_id=ids.new(),
@@ -298,30 +322,6 @@ def subject_of(campaign: Campaign) -> str:
     """A campaign of one is the account's story; a larger one has its own."""
     accounts = campaign.selection.account_nos
     return f"account:{accounts[0]}" if len(accounts) == 1 else f"campaign:{campaign.campaign_id}"
-
-
-def _refuse_empty(sample: Plan, kind: CampaignKind, cannot: int, already: int) -> NoReturn:
-    """Nobody would get a mail: say why, naming the state or the field to mend."""
-    done = _DONE_WORDS[kind]
-    if cannot == 1 and not already:
-        one = sample.cannot[0]
-        raise Invalid(f"{one.account_name} cannot be {done}: {one.reason}. Nothing was sent.")
-    if already == 1 and not cannot:
-        other = sample.already[0]
-        raise Conflict(f"{other.account_name} {other.words}. Nothing was sent.")
-    if not cannot and not already:
-        raise Invalid("No customer matches any more. Nothing was sent.")
-    if not cannot:
-        raise Conflict(
-            f"None of the {already} customers can be {done}: all are already invited or "
-            "registered. Nothing was sent."
-        )
-    first = sample.cannot[0] if sample.cannot else None
-    because = f", for example {first.account_name}: {first.reason}" if first else ""
-    raise Invalid(
-        f"None of the {cannot + already} customers can be {done}: {cannot} cannot get the mail"
-        f"{because}; {already} are already invited or registered. Nothing was sent."
-    )
 
 
 async def every_invitation(uow: UnitOfWork, filter: InvitationFilter) -> list[StoredInvitation]:

@@ -5,9 +5,9 @@ import msgspec
 from dueport_apps.usecases.accept_invitation import FORM_INCOMPLETE
 from dueport_apps.usecases.addresses import PortalAddresses
 from dueport_apps.usecases.password_rules import PasswordRules
-from dueport_apps.usecases.records import Language, audit
-from dueport_apps.usecases.reset_password import PURPOSE, principal_of, tell_changed, words_of
+from dueport_apps.usecases.records import Language
 from dueport_apps.usecases.services import Ids, Mailroom, PasswordHasher
+from dueport_apps.usecases.set_password import SetPassword, words_of
 from dueport_apps.usecases.throttle import Throttle
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.errors import Invalid
@@ -42,10 +42,8 @@ class ChangePassword:
         self._uow = uow
         self._hasher = hasher
         self._rules = rules
-        self._mailroom = mailroom
-        self._ids = ids
         self._clock = clock
-        self._addresses = addresses
+        self._set_password = SetPassword(mailroom, ids, addresses)
         self._throttle = Throttle(clock)
 
     async def __call__(self, command: ChangePasswordCommand) -> int:
@@ -73,29 +71,17 @@ class ChangePassword:
         if fields:
             raise Invalid(FORM_INCOMPLETE, fields)
         password_hash = await self._hasher.hash(command.password)
-        now = self._clock.now()
         async with self._uow() as uow:
             user = await uow.users.get(command.user_id)
-            await uow.users.save(msgspec.structs.replace(user, password_hash=password_hash))
-            await uow.tokens.void(PURPOSE, user.user_id, now)
-            ended = await uow.sessions.end("customer", user.user_id, but=command.session)
-            await tell_changed(
+            ended = await self._set_password(
                 uow,
-                self._mailroom,
-                self._ids,
-                self._clock,
-                self._addresses,
                 user,
-                device=command.user_agent,
+                password_hash,
+                "changed",
+                self._clock.now(),
                 client_ip=command.client_ip,
-            )
-            await uow.audit.append(
-                audit(
-                    principal_of(user, command.client_ip, command.user_agent),
-                    now,
-                    "password.changed",
-                    f"user:{user.user_id}",
-                )
+                user_agent=command.user_agent,
+                but=command.session,
             )
             await uow.commit()
         return ended

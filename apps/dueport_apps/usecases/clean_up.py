@@ -1,4 +1,5 @@
-"""Drop what nobody can come back to: dead sessions, remembered answers, forgotten drafts."""
+"""Drop what nobody can come back to: dead sessions, remembered answers, forgotten drafts, and links
+that ended so long ago that nobody asks why."""
 
 import datetime
 from typing import Protocol
@@ -13,6 +14,8 @@ SESSION_LIFETIME = datetime.timedelta(days=1)
 """Longer than any session lasts: 12 hours since sign-in at the most."""
 ANSWER_LIFETIME = datetime.timedelta(days=1)
 """How long an Idempotency-Key is remembered."""
+ENDED_LINK_LIFETIME = datetime.timedelta(days=90)
+"""How long a link that was used, declined, replaced or withdrawn can say so; then it is unknown."""
 
 
 class IdleSessions(Protocol):
@@ -27,6 +30,7 @@ class CleanedUp(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int
     answers: int
     drafts: int
+    links: int
 
 
 class CleanUp:
@@ -45,5 +49,6 @@ class CleanUp:
         answers = await self._answers.delete_old(now - ANSWER_LIFETIME)
         async with self._uow() as uow:
             drafts = await uow.campaigns.delete_drafts(now - DRAFT_LIFETIME)
+            links = await uow.invitations.delete_ended(now - ENDED_LINK_LIFETIME)
             await uow.commit()
-        return CleanedUp(sessions=sessions, answers=answers, drafts=drafts)
+        return CleanedUp(sessions=sessions, answers=answers, drafts=drafts, links=links)

@@ -1,10 +1,13 @@
 """Write the mails of invitations at the moment of sending: mint the token, fill the template.
 
-Until then nothing that admits anybody exists, and afterwards only its hash is kept.
+Until then nothing that admits anybody exists, and afterwards only its hash is kept. A mail carries
+two tokens: what registers (a link, or a one-time password) and what only declines, because the
+latter stands in a header that mail providers read and post to. Both are rows of one insert.
 """
 
-import math
+import datetime
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -14,10 +17,12 @@ from dueport_apps.usecases.mail_records import MailDelivery, MailOutcome, MailSt
 from dueport_apps.usecases.plan_invitations import InvitePlanner, options_of
 from dueport_apps.usecases.services import Mailroom, Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWork
+from dueport_core.credentials import SECRET_LIFETIME_S
 from dueport_core.invitations import InvitationState
 from dueport_ports import Account, Clock, Contact, Misconfigured, OutgoingEmail, Skipped
 
 REMINDER = "invite_reminder"
+_PASSWORD_LIFETIME = datetime.timedelta(seconds=SECRET_LIFETIME_S)
 
 
 class Composed(msgspec.Struct, frozen=True):
@@ -83,15 +88,18 @@ class ComposeInvitations:
         tokens: list[InvitationToken],
     ) -> OutgoingEmail | MailOutcome:
         now = self._clock.now()
-        token = self._tokens.new()
-        left = invitation.expires_at - now
+        token, decline_token = self._tokens.new(), self._tokens.new()
+        expires_at = invitation.expires_at
+        if invitation.delivery == "invite_credentials":
+            expires_at = min(expires_at, now + _PASSWORD_LIFETIME)
         content = self._planner.content(
             account,
             invitation.email,
             options_of(invitation, InviteOptions()),
             token=token,
+            decline_token=decline_token,
             reminder=delivery.kind == REMINDER,
-            expires_in_days=max(1, math.ceil(left.total_seconds() / 86400)),
+            expires_at=expires_at,
             username=invitation.username,
         )
         if isinstance(content, Skipped):
@@ -102,29 +110,28 @@ class ComposeInvitations:
                 to_name=_name(account, invitation.email),
                 content=content,
                 language=invitation.language,
-                unsubscribe_url=self._addresses.unsubscribe(token),
+                unsubscribe_url=self._addresses.unsubscribe(decline_token),
             )
         except Misconfigured as error:
             return _failed(delivery, error.message)
-        tokens.append(
+        hashes: dict[Literal["link", "credential", "decline"], bytes] = {
+            "decline": self._tokens.hash(decline_token)
+        }
+        if content.credential is None:
+            hashes["link"] = self._tokens.hash(token)
+        else:
+            # The mail shows the password and no link, so there is none.
+            secret = content.credential.secret
+            hashes["credential"] = credential_hash(self._tokens, invitation.invitation_id, secret)
+        tokens += [
             InvitationToken(
-                token_hash=self._tokens.hash(token),
+                token_hash=token_hash,
                 invitation_id=invitation.invitation_id,
-                kind="link",
+                kind=kind,
                 created_at=now,
             )
-        )
-        if content.credential is not None:
-            tokens.append(
-                InvitationToken(
-                    token_hash=credential_hash(
-                        self._tokens, invitation.invitation_id, content.credential.secret
-                    ),
-                    invitation_id=invitation.invitation_id,
-                    kind="credential",
-                    created_at=now,
-                )
-            )
+            for kind, token_hash in hashes.items()
+        ]
         return mail
 
     def _is_live(self, invitation: StoredInvitation) -> bool:
@@ -135,8 +142,12 @@ class ComposeInvitations:
 
 
 def credential_hash(tokens: Tokens, invitation_id: str, secret: str) -> bytes:
-    """Return what is stored of a one-time password: 80 random bits need no slow hash."""
-    return tokens.hash(f"{invitation_id}/{secret.strip().upper()}")
+    """Return what is stored of a one-time password: 80 random bits need no slow hash.
+
+    Case, blanks and dashes do not matter, because people copy and type them as they like.
+    """
+    bare = "".join(letter for letter in secret.upper() if letter.isalnum())
+    return tokens.hash(f"{invitation_id}/{bare}")
 
 
 def _name(account: Account, email: str) -> str:

@@ -2,15 +2,19 @@
 
 Five wrong codes lock an account number until the dealer prints a new code. A number that does not
 exist is counted and locked alike, so that trying numbers out teaches nothing.
+
+Whoever has no login yet proves the mailbox of their address with a code that is mailed to it (see
+``prove_mailbox``); whoever has one proves that instead, with its password or by being signed in.
 """
 
 import datetime
 
 import msgspec
 
-from dueport_apps.usecases.accept_invitation import FORM_INCOMPLETE, finish, refuse_known
+from dueport_apps.usecases.accept_invitation import FORM_INCOMPLETE, finish, name_on_file
 from dueport_apps.usecases.addresses import PortalAddresses
 from dueport_apps.usecases.enrolment_codes import EnrolmentCodeMaker
+from dueport_apps.usecases.enrolment_steps import TRIES, hold_enrolment, refuse_switched_off
 from dueport_apps.usecases.invitation_steps import (
     consent_problems,
     event_of,
@@ -21,6 +25,7 @@ from dueport_apps.usecases.link_account import tell_linked
 from dueport_apps.usecases.mails import EnrolmentNotice
 from dueport_apps.usecases.password_rules import PasswordRules
 from dueport_apps.usecases.policies import Policies
+from dueport_apps.usecases.prove_mailbox import MailboxClaim, MailedCodes, forget_codes
 from dueport_apps.usecases.records import PortalUser, Principal, audit
 from dueport_apps.usecases.services import Ids, Mailroom, PasswordHasher
 from dueport_apps.usecases.sign_in import WRONG, CheckPassword, SignInCommand
@@ -33,14 +38,12 @@ from dueport_core.errors import Conflict, Forbidden, Invalid, NotFound
 from dueport_core.invitations import InvitationState, transition
 from dueport_ports import Clock, check_email
 
-TRIES = 5
 WRONG_CODE = "That account number and code do not belong together."
+NO_CODE = "Type all ten letters and digits of the code, such as 7K2QM-XA94T."
 LOCKED = (
     "This account number is locked after five wrong codes. Contact us, and we will give you a "
     "new code."
 )
-SWITCHED_OFF = "Online access for this account is switched off. Contact us to have it opened again."
-STALE_CODE = "This code was used or replaced meanwhile. Start again with the newest one."
 
 # Wrong codes for numbers that do not exist are counted under an instant that never ages, because
 # those of real accounts do not age either.
@@ -72,8 +75,9 @@ class OpenEnrolment:
         self._throttle = Throttle(clock)
 
     async def __call__(self, account_no: str, code: str, client_ip: str) -> OpenedEnrolment:
-        """Return what the code opens. Raises Invalid for a wrong pair and Conflict for a locked
-        number, both alike for numbers that do not exist; TooManyTries for an address that guesses;
+        """Return what the code opens. Raises Invalid for what is no code at all, which counts for
+        nothing, and for a wrong pair, and Conflict for a locked number, both alike for numbers that
+        do not exist; TooManyTries for an address that guesses;
         Forbidden, after a right code only, where access is switched off or taken; NotFound where the
         dealer does not offer this."""
         if not self._policies.signup.enrolment_codes:
@@ -81,9 +85,12 @@ class OpenEnrolment:
         number = account_no.strip()
         async with self._uow() as uow:
             await self._throttle.refuse_address(uow, client_ip)
-            account = await uow.accounts.find(number)
+            if not self._codes.is_whole(code):
+                raise Invalid(FORM_INCOMPLETE, {"code": NO_CODE})
+            account = await uow.accounts.find_typed(number)
             enrolment = Enrolment(account_no=number)
             if account is not None:
+                number = account.account_no
                 await uow.accounts.lock(number)
                 enrolment = await uow.enrolments.get(number, for_update=True)
             ghosts, _ = await uow.throttle.failures(_ghost(number), _AGELESS)
@@ -137,24 +144,40 @@ class OpenEnrolment:
 
 
 class EnrolCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """What was filled in. The account comes from the code, the e-mail from the person."""
+    """What was filled in to make a login. Account and e-mail are those of the claim, which comes from
+    the page before and never from the form."""
+
+    claim: MailboxClaim
+    mailed_code: str
+    password: str
+    password_again: str
+    accept_terms: bool
+    link_account: bool
+    name: str = ""
+    client_ip: str = ""
+    user_agent: str = ""
+
+
+class EnrolKnownCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """What was filled in to link the account to a login that exists."""
 
     account_no: str
     generation: int
     """Of the code that was right; a code that was used or replaced meanwhile is refused."""
     accept_terms: bool
     link_account: bool
-    email: str = ""
-    name: str = ""
-    password: str = ""
-    password_again: str = ""
     user_id: str = ""
-    """Who is signed in, to link the account to their login."""
+    """Who is signed in; empty where login and password are given."""
     login: str = ""
-    login_password: str = ""
-    """The password of ``login``, to link the account to it."""
+    password: str = ""
     client_ip: str = ""
     user_agent: str = ""
+
+
+class HasLogin(msgspec.Struct, frozen=True):
+    """The mailbox was proved, and its address has a login already: sign in to link the account."""
+
+    email: str
 
 
 class Enrol:
@@ -166,6 +189,7 @@ class Enrol:
         check_password: CheckPassword,
         hasher: PasswordHasher,
         rules: PasswordRules,
+        mailed_codes: MailedCodes,
         mailroom: Mailroom,
         ids: Ids,
         clock: Clock,
@@ -176,109 +200,114 @@ class Enrol:
         self._check_password = check_password
         self._hasher = hasher
         self._rules = rules
+        self._mailed_codes = mailed_codes
         self._mailroom = mailroom
         self._ids = ids
         self._clock = clock
         self._policies = policies
         self._addresses = addresses
 
-    async def register(self, command: EnrolCommand) -> PortalUser:
-        """Make a login with the typed e-mail. Raises Invalid per field and Conflict when the code
-        was used meanwhile, the e-mail has a login, or the customer has its one login."""
+    async def register(self, command: EnrolCommand) -> PortalUser | HasLogin:
+        """Make a login with the claimed e-mail, and use the mailed code up in the same transaction.
+
+        Whether the e-mail has a login already is told only with the right code, which then stays as
+        it is. Raises Invalid per field, TooManyTries for a client that guesses, Conflict when the
+        statement's code was used meanwhile or the customer has its one login, and Forbidden where
+        access is switched off.
+        """
+        claim = command.claim
         async with self._uow() as uow:
-            account = await uow.accounts.get(command.account_no)
-        email = command.email.strip()
+            account = await uow.accounts.get(claim.account_no)
         fields = self._rules.problems(
             command.password,
             command.password_again,
-            words=(account.name, account.account_no, email),
+            words=(account.name, account.account_no, claim.email),
         )
-        if problem := check_email(email):
-            fields["email"] = f"{problem[:1].upper()}{problem[1:]}."
-        self._check(account, command, fields)
+        fields |= consent_problems(
+            account, terms=command.accept_terms, company=command.link_account
+        )
+        async with self._uow() as uow:
+            await self._hold(uow, claim)
+            problem = await self._mailed_codes.check(
+                uow, claim, command.mailed_code, command.client_ip
+            )
+            if problem is None and await uow.users.by_login(claim.email) is not None:
+                return HasLogin(claim.email)
+            await uow.commit()
+        if problem is not None:
+            fields = {"code": problem, **fields}
+        if fields:
+            raise Invalid(FORM_INCOMPLETE, fields)
         password_hash = await self._hasher.hash(command.password)
         async with self._uow() as uow:
-            enrolment = await self._hold(uow, command)
-            await refuse_known(uow, email)
+            enrolment = await self._hold(uow, claim)
+            await self._mailed_codes.use(uow, claim, command.mailed_code)
+            if await uow.users.by_login(claim.email) is not None:
+                return HasLogin(claim.email)
             user = PortalUser(
                 user_id=self._ids.new(),
-                email=email,
-                username=email,
-                name=command.name.strip() or account.name,
+                email=claim.email,
+                username=claim.email,
+                name=command.name.strip() or name_on_file(account, claim.email),
                 password_hash=password_hash,
                 language=self._policies.invite.language,
                 created_at=self._clock.now(),
             )
             await uow.users.add(user)
-            await self._finish(uow, command, enrolment, account, user)
+            who = _principal(user, account, command.client_ip, command.user_agent)
+            await self._finish(uow, enrolment, account, user, who)
             await uow.commit()
         return user
 
-    async def link(self, command: EnrolCommand) -> PortalUser:
+    async def link(self, command: EnrolKnownCommand) -> PortalUser:
         """Link the account to a login that exists. Raises as ``register``, and Forbidden or
         TooManyTries for a wrong password."""
         async with self._uow() as uow:
             account = await uow.accounts.get(command.account_no)
-        self._check(account, command, {})
+        fields = consent_problems(account, terms=command.accept_terms, company=command.link_account)
+        if fields:
+            raise Invalid(FORM_INCOMPLETE, fields)
         user_id = command.user_id or await self._prove(command)
         async with self._uow() as uow:
-            enrolment = await self._hold(uow, command, user_id)
+            enrolment = await hold_enrolment(
+                uow, self._policies, command.account_no, command.generation, user_id
+            )
             user = await uow.users.get(user_id)
             if not user.active:
                 raise Forbidden(WRONG)
-            await self._finish(uow, command, enrolment, account, user)
+            who = _principal(user, account, command.client_ip, command.user_agent)
+            await self._finish(uow, enrolment, account, user, who)
             await tell_linked(uow, self._mailroom, self._ids, self._clock, user, account)
             await uow.commit()
         return user
 
-    def _check(self, account: Account, command: EnrolCommand, fields: dict[str, str]) -> None:
-        fields |= consent_problems(
-            account, terms=command.accept_terms, company=command.link_account
-        )
-        if fields:
-            raise Invalid(FORM_INCOMPLETE, fields)
-
-    async def _prove(self, command: EnrolCommand) -> str:
+    async def _prove(self, command: EnrolKnownCommand) -> str:
         user = await self._check_password(
             SignInCommand(
                 login=command.login,
-                password=command.login_password,
+                password=command.password,
                 client_ip=command.client_ip,
                 user_agent=command.user_agent,
             )
         )
         return user.user_id
 
-    async def _hold(self, uow: UnitOfWork, command: EnrolCommand, user_id: str = "") -> Enrolment:
-        """Hold the account until commit and make sure that the code is still good."""
-        await refuse_second_login(uow, self._policies, command.account_no, user_id)
-        enrolment = await uow.enrolments.get(command.account_no, for_update=True)
-        if enrolment.generation != command.generation or enrolment.failures >= TRIES:
-            raise Conflict(STALE_CODE)
-        await refuse_switched_off(uow, command.account_no)
-        return enrolment
+    async def _hold(self, uow: UnitOfWork, claim: MailboxClaim) -> Enrolment:
+        return await hold_enrolment(uow, self._policies, claim.account_no, claim.generation)
 
     async def _finish(
         self,
         uow: UnitOfWork,
-        command: EnrolCommand,
         enrolment: Enrolment,
         account: Account,
         user: PortalUser,
+        who: Principal,
     ) -> None:
         now = self._clock.now()
         invitation = await self._invitation(uow, account, user)
         await uow.invitations.put([invitation])
         await uow.invitations.add_events(
             [event_of(invitation, now, "invited", detail="with the code of the statement")]
-        )
-        who = Principal(
-            kind="customer",
-            principal_id=user.user_id,
-            name=user.name,
-            account_no=account.account_no,
-            client_ip=command.client_ip,
-            user_agent=command.user_agent,
         )
         await finish(uow, invitation, who, self._policies, self._clock)
         # The next generation is another code: the one that was used is worthless.
@@ -287,6 +316,7 @@ class Enrol:
                 account_no=account.account_no, generation=enrolment.generation + 1, used_at=now
             )
         )
+        await forget_codes(uow, account.account_no, now)
         await self._tell_dealers_contact(uow, account, user)
 
     async def _invitation(
@@ -339,12 +369,17 @@ class Enrol:
         )
 
 
-async def refuse_switched_off(uow: UnitOfWork, account_no: str) -> None:
-    """Refuse where an operator has switched everybody's access off: only they switch it on."""
-    logins = await uow.users.logins(account_no)
-    if logins and all(one.link.disabled_at or not one.user.active for one in logins):
-        raise Forbidden(SWITCHED_OFF)
+def _principal(user: PortalUser, account: Account, client_ip: str, user_agent: str) -> Principal:
+    return Principal(
+        kind="customer",
+        principal_id=user.user_id,
+        name=user.name,
+        account_no=account.account_no,
+        client_ip=client_ip,
+        user_agent=user_agent,
+    )
 
 
 def _ghost(number: str) -> str:
-    return f"enrol:{number[:40].lower()}"
+    """Zeros in front do not matter, as for numbers that exist."""
+    return f"enrol:{number[:40].lower().lstrip('0')}"

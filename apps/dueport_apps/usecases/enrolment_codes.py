@@ -14,6 +14,8 @@ from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.accounts import Account
 from dueport_ports import Clock
 
+PAGE = 1000
+
 
 class EnrolmentCodeMaker(Protocol):
     """Derives codes and compares what people typed."""
@@ -27,6 +29,10 @@ class EnrolmentCodeMaker(Protocol):
         are forgiven."""
         ...
 
+    def is_whole(self, typed: str) -> bool:
+        """Whether this could be a code of any account: a slip of the hand is no try."""
+        ...
+
 
 class PrintedCode(msgspec.Struct, frozen=True, kw_only=True):
     """One account's code, and whether it is locked."""
@@ -34,6 +40,8 @@ class PrintedCode(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
     code: str
     enrolment: Enrolment
+    access_off: bool = False
+    """An operator has switched the customer's portal access off, so the code opens nothing."""
 
 
 class EnrolmentCodes:
@@ -45,8 +53,8 @@ class EnrolmentCodes:
         self._clock = clock
 
     async def page(self, after: str, limit: int) -> list[tuple[Account, str]]:
-        """Return accounts that nobody can sign in for, each with its code, in the order of their
-        numbers after the given one."""
+        """Return accounts that nobody had a login for, each with its code, in the order of their
+        numbers after the given one. Where access was switched off a code opens nothing."""
         async with self._uow() as uow:
             found = await uow.enrolments.page(after, limit)
         return [
@@ -54,15 +62,45 @@ class EnrolmentCodes:
             for account, enrolment in found
         ]
 
+    async def all(self) -> list[tuple[Account, str]]:
+        """Return every account that nobody had a login for, with its code."""
+        found: list[tuple[Account, str]] = []
+        while True:
+            page = await self.page(found[-1][0].account_no if found else "", PAGE)
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    async def export(self, after: str, limit: int, by: Principal) -> list[tuple[Account, str]]:
+        """Return a page to be taken away; the audit log says who took how many codes."""
+        found = await self.page(after, limit)
+        await self._record_export(len(found), by)
+        return found
+
+    async def export_all(self, by: Principal) -> list[tuple[Account, str]]:
+        """Return all of them to be taken away; the audit log says who took how many codes."""
+        found = await self.all()
+        await self._record_export(len(found), by)
+        return found
+
+    async def _record_export(self, codes: int, by: Principal) -> None:
+        async with self._uow() as uow:
+            await uow.audit.append(
+                audit(by, self._clock.now(), "enrolment.exported", "accounts", codes=str(codes))
+            )
+            await uow.commit()
+
     async def of_account(self, account_no: str) -> PrintedCode:
         """Return one account's code; raises NotFound for an unknown number."""
         async with self._uow() as uow:
             account = await uow.accounts.get(account_no)
             enrolment = await uow.enrolments.get(account_no)
+            row = await uow.accounts.row(account_no)
         return PrintedCode(
             account=account,
             code=self._codes.code(account_no, enrolment.generation),
             enrolment=enrolment,
+            access_off=row.access_off,
         )
 
     async def renew(self, account_no: str, by: Principal) -> str:

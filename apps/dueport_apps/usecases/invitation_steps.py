@@ -11,10 +11,12 @@ from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.records import Principal
 from dueport_apps.usecases.services import Tokens
 from dueport_apps.usecases.unit_of_work import UnitOfWork
-from dueport_core.accounts import Account
+from dueport_apps.wording import ended
+from dueport_core.accounts import Account, check_email
 from dueport_core.errors import Conflict, Forbidden, NotFound
 from dueport_core.invitations import InvitationState
 
+WHOLE_EMAIL = "Type a whole e-mail address, such as name@company.com."
 DEAD_LINK = "This invitation link does not work any more. Ask for a new one."
 ONE_LOGIN = (
     "This customer already has its one login. Ask the colleague who signs in, or contact us."
@@ -93,11 +95,17 @@ async def refuse_second_login(
             raise Conflict(ONE_LOGIN)
 
 
+def email_problem(email: str) -> str | None:
+    """Return what to tell somebody whose own address this is not, or None for a possible one. What
+    exactly is wrong with it is for those who keep records; a person only has to type it again."""
+    return WHOLE_EMAIL if check_email(email) else None
+
+
 def consent_problems(account: Account, *, terms: bool, company: bool) -> dict[str, str]:
     """Return what is missing of the two confirmations that every registration needs."""
     fields: dict[str, str] = {}
     if not terms:
         fields["accept_terms"] = "Accept the terms to register."
     if not company:
-        fields["link_account"] = f"Confirm that this is your company: {account.name}."
+        fields["link_account"] = ended(f"Confirm that this is your company: {account.name}")
     return fields

@@ -5,6 +5,7 @@ Values only, all frozen; repositories take and return them.
 
 import datetime
 import enum
+import re
 from typing import Literal
 
 import msgspec
@@ -14,6 +15,8 @@ from dueport_apps.usecases.records import AccountFilter, AccountLink, Language, 
 from dueport_core.accounts import Account
 from dueport_core.credentials import UsernameSource
 from dueport_core.invitations import InvitationState
+
+ENHANCED_STATUS = re.compile(r"(?<![0-9.])([45])\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9.])")
 
 
 class InviteRecipient(enum.StrEnum):
@@ -65,14 +68,55 @@ class StoredInvitation(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Why it was revoked, in words for the operator."""
 
+    @property
+    def way(self) -> Literal["link", "credentials"]:
+        """How it is delivered, in the word that an order uses."""
+        return "credentials" if self.delivery == "invite_credentials" else "link"
+
 
 class InvitationToken(msgspec.Struct, frozen=True, kw_only=True):
-    """What admits to an invitation: the link's token, or a mailed one-time password."""
+    """What a mail or an operator gives a customer: a link that registers, a one-time password that
+    opens such a link, or the right to decline, which admits to nothing.
+
+    A mail carries a token of each kind that it needs. Declining stands in a header that mail
+    providers read and post to, so it never shares a token with registering.
+    """
 
     token_hash: bytes
     invitation_id: str
-    kind: Literal["link", "credential"]
+    kind: Literal["link", "credential", "decline"]
     created_at: datetime.datetime
+    link_hash: bytes | None = None
+    """The one link that a sign-up's "I did not ask for this" takes back; the invitation stays as it
+    is. None where declining declines the invitation."""
+
+
+class LinkEnd(enum.StrEnum):
+    """Why what once admitted to an invitation admits to nothing any more."""
+
+    USED = "used"
+    DECLINED = "declined"
+    REPLACED = "replaced"
+    """By a newer mail to the same address."""
+    REVOKED = "revoked"
+    LOCKED = "locked"
+    """Too many wrong answers to the question beside it."""
+    MOVED = "moved"
+    """The ERP has another address for the customer."""
+    SWITCHED_OFF = "switched_off"
+    """The customer's portal access was."""
+    TAKEN_BACK = "taken_back"
+    """Whoever got it said that they had not asked for it."""
+
+
+class EndedLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link that can only explain itself: how it stands with the invitation that it was for."""
+
+    invitation: StoredInvitation
+    end: LinkEnd
+    ended_at: datetime.datetime
+    decline_only: bool = False
+    """It could do nothing else while it was good."""
 
 
 InvitationEventKind = Literal[
@@ -90,6 +134,7 @@ InvitationEventKind = Literal[
     "bounced",
     "access_disabled",
     "access_restored",
+    "not_asked",
 ]
 
 
@@ -126,7 +171,10 @@ class InvitationFilter(msgspec.Struct, frozen=True, kw_only=True):
     asked: bool = False
     """The customer asked for a new link and waits."""
     delivery_problem: bool = False
-    """Pending, and the last mail failed, bounced or may not have arrived."""
+    """Pending or expired, and the last mail failed, bounced or may not have arrived."""
+    due_since: datetime.datetime | None = None
+    """Due for a reminder: pending, neither invited nor reminded after then, and the last mail has
+    left and is not known to be lost."""
     text: str = ""
     account_no: str = ""
 
@@ -208,15 +256,73 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     already: int = 0
 
 
+class LeftOutKind(enum.StrEnum):
+    """Why a selected customer gets no mail."""
+
+    NO_EMAIL = "no_email"
+    MALFORMED_EMAIL = "malformed_email"
+    BOUNCED_EMAIL = "bounced_email"
+    ACCESS_OFF = "access_off"
+    """An operator has switched the portal access off."""
+    NEVER_INVITED = "never_invited"
+    """There is nothing to send again or to remind of."""
+    MISSING_FIELD = "missing_field"
+    USERNAME_SHARED = "username_shared"
+    """Another customer of the same plan gets the user name."""
+    USERNAME_TAKEN = "username_taken"
+    MAIL_NOT_ARRIVED = "mail_not_arrived"
+    """No reminder, because the last mail did not arrive."""
+    OTHER = "other"
+    """For a reason of the delivery's own."""
+    REGISTERED = "registered"
+    PENDING = "pending"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    REMINDED_LATELY = "reminded_lately"
+    INVITED_LATELY = "invited_lately"
+    MAIL_WAITING = "mail_waiting"
+    """No reminder, because the last mail has not left yet."""
+
+    @property
+    def needs_none(self) -> bool:
+        """Whether the customer needs no such mail, and nothing has to be mended."""
+        return self in _NEEDS_NONE
+
+
+_NEEDS_NONE = frozenset(
+    {
+        LeftOutKind.REGISTERED,
+        LeftOutKind.PENDING,
+        LeftOutKind.DECLINED,
+        LeftOutKind.EXPIRED,
+        LeftOutKind.REVOKED,
+        LeftOutKind.REMINDED_LATELY,
+        LeftOutKind.INVITED_LATELY,
+        LeftOutKind.MAIL_WAITING,
+    }
+)
+
+
 class CampaignRefusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A selected customer who gets nothing, and where to mend that."""
+    """A selected customer who gets nothing, why, and where to mend that."""
 
     campaign_id: str
     account_no: str
     account_name: str
     email: str = ""
     reason: str
+    """The problem at length and what to do about it, for a place that shows nothing else."""
     field: str = ""
+    """The field of the record to mend in the ERP; empty where that would not help."""
+    kind: LeftOutKind = LeftOutKind.OTHER
+    problem: str = ""
+    """The problem alone, such as ``there is a blank in it``, where the address is shown beside."""
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, where something can be done."""
+        return self.reason.partition(f"{self.problem}; ")[2] if self.problem else ""
 
 
 class CampaignProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,6 +344,11 @@ class CampaignProgress(msgspec.Struct, frozen=True, kw_only=True):
     def finished(self) -> int:
         return self.total - self.queued - self.sending
 
+    @property
+    def mailed(self) -> int:
+        """How many were sent or tried for good: neither waiting nor taken back."""
+        return self.finished - self.cancelled
+
 
 class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the list of campaigns."""
@@ -258,6 +369,16 @@ class CampaignMail(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     tries: int = 0
     sent_at: datetime.datetime | None = None
+    due_at: datetime.datetime | None = None
+    """Of a queued one: from when on it is tried, or tried again."""
+
+
+class NextTry(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a campaign stands still: all that it still has to send waits for another try."""
+
+    due_at: datetime.datetime
+    tries: int
+    """How often the mail that is due first was tried; 0 where the server could not be reached."""
 
 
 class InviteCandidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,6 +390,8 @@ class InviteCandidate(msgspec.Struct, frozen=True, kw_only=True):
     invitations: tuple[InvitationRow, ...] = ()
     bounced: frozenset[str] = frozenset()
     """Addresses of its contacts and invitations, in lower case, whose mail came back."""
+    access_off: bool = False
+    """Somebody had portal access, and all of it is switched off."""
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -279,9 +402,39 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BouncedAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """The mark on an address whose mail came back."""
+
     address: str
     at: datetime.datetime
     reason: str
+    """The server's words, with the enhanced status code (RFC 3463) where it gave one."""
+
+    @property
+    def permanent(self) -> bool | None:
+        """Whether the server refuses for good, or only for now; None where it does not say."""
+        status = ENHANCED_STATUS.search(self.reason)
+        return None if status is None else status[1] == "5"
+
+
+class BouncedAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer whom mail to a bounced address was for."""
+
+    account_no: str
+    account_name: str
+    on_file: bool
+    """The ERP holds the address for this customer, so that is where it has to be mended."""
+
+
+class BouncedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the list of bounced addresses."""
+
+    mark: BouncedAddress
+    accounts: tuple[BouncedAccount, ...] = ()
+    """In order of their numbers; nobody where the address was typed in and never invited."""
+
+    @property
+    def on_file(self) -> bool:
+        return any(one.on_file for one in self.accounts)
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):

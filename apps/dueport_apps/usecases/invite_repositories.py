@@ -6,12 +6,14 @@ from typing import Protocol
 
 from dueport_apps.usecases.invite_records import (
     BouncedAddress,
+    BouncedRow,
     Campaign,
     CampaignMail,
     CampaignProgress,
     CampaignRefusal,
     CampaignRow,
     CampaignState,
+    EndedLink,
     Enrolment,
     Funnel,
     InvitationEvent,
@@ -19,6 +21,8 @@ from dueport_apps.usecases.invite_records import (
     InvitationRow,
     InvitationToken,
     InviteCandidate,
+    LinkEnd,
+    NextTry,
     Selection,
     StoredInvitation,
 )
@@ -55,22 +59,33 @@ class InvitationRepository(Protocol):
         ...
 
     async def by_token(
-        self, token_hash: bytes, *, for_update: bool = False
+        self, token_hash: bytes, *, to_decline: bool = False, for_update: bool = False
     ) -> StoredInvitation | None:
-        """Return the invitation that a link's token admits to."""
+        """Return the invitation that a link's token admits to; an ended one admits to none. To
+        decline it, the token for that will do as well."""
         ...
 
-    async def by_username(self, username: str) -> StoredInvitation | None:
-        """Return the pending credential invitation with this username, case-insensitively."""
+    async def ended(self, token_hash: bytes, *, to_decline: bool = False) -> EndedLink | None:
+        """Return what became of a link that has ended; None for one that is good, and for one that
+        was never issued or ended long ago."""
         ...
 
-    async def admits(
-        self, invitation_id: str, token_hash: bytes, kind: str, since: datetime.datetime
-    ) -> bool:
-        """Whether this token of the invitation was made at or after then."""
+    async def decline_token(self, token_hash: bytes) -> InvitationToken | None:
+        """Return a good token that can only decline, if this is one."""
         ...
 
-    async def by_ids(self, invitation_ids: Sequence[str]) -> dict[str, StoredInvitation]: ...
+    async def with_username(self, username: str) -> list[StoredInvitation]:
+        """Return the credential invitations with this username that are pending or have expired,
+        case-insensitively, the last invited first."""
+        ...
+
+    async def passwords(self, token_hashes: Sequence[bytes]) -> list[InvitationToken]:
+        """Return those of these one-time passwords that there are and that have not ended."""
+        ...
+
+    async def by_ids(
+        self, invitation_ids: Sequence[str], *, for_update: bool = False
+    ) -> dict[str, StoredInvitation]: ...
 
     async def save(self, invitation: StoredInvitation, expected: InvitationState) -> None:
         """Compare-and-set on the state; raises Conflict when somebody else was faster."""
@@ -78,8 +93,25 @@ class InvitationRepository(Protocol):
 
     async def add_tokens(self, tokens: Sequence[InvitationToken]) -> None: ...
 
-    async def void_tokens(self, invitation_ids: Sequence[str]) -> None:
-        """Every link and one-time password of these invitations is dead."""
+    async def void_tokens(
+        self, invitation_ids: Sequence[str], end: LinkEnd, at: datetime.datetime
+    ) -> None:
+        """Every link and one-time password of these invitations is dead, for this reason. Those
+        that had ended for another one tell the new one too: the last word counts."""
+        ...
+
+    async def take_back(
+        self, token_hashes: Sequence[bytes], end: LinkEnd, at: datetime.datetime
+    ) -> None:
+        """End these alone."""
+        ...
+
+    async def is_reachable(self, invitation_id: str) -> bool:
+        """Whether a link or a one-time password of it is good."""
+        ...
+
+    async def delete_ended(self, before: datetime.datetime) -> int:
+        """Forget links and one-time passwords that ended before then; return how many."""
         ...
 
     async def add_events(self, events: Sequence[InvitationEvent]) -> None: ...
@@ -127,11 +159,18 @@ class CampaignRepository(Protocol):
 
     async def progress(self, campaign_id: str) -> CampaignProgress: ...
 
+    async def next_try(self, campaign_id: str, now: datetime.datetime) -> NextTry | None:
+        """Return when the campaign's queued mails are tried again; None where one may go now, or
+        none is queued."""
+        ...
+
     async def add_refusals(self, refusals: Sequence[CampaignRefusal]) -> None: ...
 
     async def refusals(
-        self, campaign_id: str, after: str | None, limit: int
-    ) -> tuple[list[CampaignRefusal], str | None]: ...
+        self, campaign_id: str, after: str | None, limit: int, *, needs_none: bool = False
+    ) -> tuple[list[CampaignRefusal], str | None]:
+        """Who could not be mailed, or who needed no mail."""
+        ...
 
     async def mails(
         self, campaign_id: str, state: MailState | None, after: str | None, limit: int
@@ -161,6 +200,12 @@ class BounceRepository(Protocol):
         """Return the marks of these addresses, by the address in lower case."""
         ...
 
+    async def rows(self, after: str | None, limit: int) -> tuple[list[BouncedRow], str | None]:
+        """Newest first, keyset-paged, each with the customers whom mail there was for."""
+        ...
+
+    async def count(self) -> int: ...
+
 
 class EnrolmentRepository(Protocol):
     async def get(self, account_no: str, *, for_update: bool = False) -> Enrolment:
@@ -170,5 +215,6 @@ class EnrolmentRepository(Protocol):
     async def save(self, enrolment: Enrolment) -> None: ...
 
     async def page(self, after: str, limit: int) -> list[tuple[Account, Enrolment]]:
-        """Return accounts that nobody can sign in for, in order, for printing their codes."""
+        """Return accounts that nobody had a login for, in order, for printing their codes; a code
+        does not open access that was switched off."""
         ...

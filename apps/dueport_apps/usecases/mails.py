@@ -108,7 +108,9 @@ class SignInNotice(MailMessage, frozen=True, kw_only=True):
     happened_at: datetime.datetime
     login: str
     device: str = ""
-    """The browser and address it came from, where known."""
+    """The browser it came from, such as ``Chrome on Linux``, where known: the platform's words, never
+    the browser's own."""
+    client_ip: str = ""
     reset_url: str
 
 
@@ -139,7 +141,7 @@ class SignUpMail(MailMessage, frozen=True, kw_only=True):
     register_url: str
     decline_url: str
     """For an owner of the address who asked for nothing."""
-    expires_in_days: int
+    expires_at: datetime.datetime
 
 
 class AlreadyRegisteredMail(MailMessage, frozen=True, kw_only=True):
@@ -161,6 +163,15 @@ class LinkAskedMail(MailMessage, frozen=True, kw_only=True):
     asked_at: datetime.datetime
     account_url: str
     """The account's page in the operator portal."""
+
+
+class EnrolmentCodeMail(MailMessage, frozen=True, kw_only=True):
+    """To an address that somebody enrols with, who may have mistyped it: no facts of the account."""
+
+    TEMPLATE: ClassVar[str] = "enrolment_code"
+    code: str
+    """As people read it out: ``123 456``. It must not be part of the subject, which is kept."""
+    expires_in_minutes: int
 
 
 class EnrolmentNotice(MailMessage, frozen=True, kw_only=True):

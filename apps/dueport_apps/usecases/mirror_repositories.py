@@ -26,6 +26,11 @@ class AccountRepository(Protocol):
 
     async def find(self, account_no: str) -> Account | None: ...
 
+    async def find_typed(self, number: str) -> Account | None:
+        """Return the account of a number as people type it: zeros in front do not matter where one
+        account alone is meant."""
+        ...
+
     async def many(self, account_nos: Sequence[str]) -> dict[str, Account]:
         """Return those that exist, by number."""
         ...

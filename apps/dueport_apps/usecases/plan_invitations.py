@@ -17,15 +17,29 @@ from dueport_apps.usecases.invite_records import (
     InviteCandidate,
     InviteOptions,
     InviteRecipient,
+    LeftOutKind,
     Selection,
     StoredInvitation,
 )
 from dueport_apps.usecases.mail_records import MailState
+from dueport_apps.usecases.plan_reasons import (
+    FAILED_MAIL,
+    AlreadyIn,
+    Reminder,
+    not_reminded,
+    refusal,
+    registered,
+    reminder_of,
+    standing,
+)
+from dueport_apps.usecases.planned_names import ALWAYS_FREE, PlannedNames, possible_names
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.services import Deliveries
 from dueport_apps.usecases.unit_of_work import UnitOfWork
+from dueport_core.accounts import AccountStatus, email_fault
 from dueport_core.invitations import InvitationState
 from dueport_ports import (
+    SECOND_CHECKS,
     Account,
     Clock,
     Contact,
@@ -39,10 +53,8 @@ from dueport_ports import (
 )
 
 PAGE = 250
+LOST_MAIL = FAILED_MAIL | {MailState.CANCELLED}
 SAMPLE_TOKEN = "sample"  # noqa: S105 - the token of links in previews; it admits to nothing.
-LOST_MAIL = frozenset(
-    {MailState.FAILED, MailState.UNCONFIRMED, MailState.BOUNCED, MailState.CANCELLED}
-)
 
 
 class InviteOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +63,16 @@ class InviteOrder(msgspec.Struct, frozen=True, kw_only=True):
     kind: CampaignKind = CampaignKind.INVITE
     selection: Selection
     options: InviteOptions = InviteOptions()
+
+
+class MailFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the last mail to an address, where it did not arrive for certain."""
+
+    state: MailState
+    code: int
+    words: str
+    """The server's."""
+    at: datetime.datetime | None
 
 
 class PlannedMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,16 +84,13 @@ class PlannedMail(msgspec.Struct, frozen=True, kw_only=True):
     username: str = ""
     present: StoredInvitation | None = None
     """The invitation of this address that there is already."""
+    last_failure: MailFailure | None = None
+    """Set where the last mail to this address did not arrive, so that it may not again."""
 
-
-class AlreadyIn(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer who needs no mail of this kind, and why."""
-
-    account_no: str
-    account_name: str
-    email: str = ""
-    state: InvitationState
-    words: str
+    @property
+    def erp_status(self) -> AccountStatus:
+        """Whether the dealer still trades with the customer."""
+        return self.account.status
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +104,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class _Target(msgspec.Struct, frozen=True):
     email: str
     contact: Contact
-    present: StoredInvitation | None
+    row: InvitationRow | None
+
+    @property
+    def present(self) -> StoredInvitation | None:
+        return self.row.invitation if self.row else None
 
 
 class InvitePlanner:
@@ -110,8 +133,10 @@ class InvitePlanner:
             fields["address"] = f"{problem.capitalize()}; type the address that gets the mail."
         if options.recipient is InviteRecipient.CUSTOMER:
             fields["recipient"] = "Choose the primary e-mail, all contacts or another address."
-        if options.second_check in (UsernameSource.EMAIL, UsernameSource.RANDOM):
-            fields["second_check"] = "Choose a field that the mail itself does not show."
+        if options.second_check is not None and options.second_check not in SECOND_CHECKS:
+            fields["second_check"] = (
+                "Choose the phone number or the ship-to ZIP code; the mail itself shows the rest."
+            )
         if self._policies.logins.per_customer == "one":
             if options.recipient is InviteRecipient.CONTACTS:
                 fields["recipient"] = (
@@ -128,16 +153,16 @@ class InvitePlanner:
 
     async def pages(self, uow: UnitOfWork, order: InviteOrder) -> AsyncIterator[Plan]:
         """Yield the plan in pages of accounts, so that a whole book needs little memory."""
-        taken: set[str] = set()
+        names = PlannedNames()
         after = ""
         while True:
             candidates = await uow.invitations.candidates(order.selection, after, PAGE)
             if not candidates:
                 return
             if order.options.delivery == "credentials":
-                wanted = sorted({name for one in candidates for name in _possible_names(one)})
-                taken |= {name.lower() for name in await uow.users.taken_usernames(wanted)}
-            yield self._page(candidates, order, taken)
+                wanted = sorted({name for one in candidates for name in possible_names(one)})
+                names.in_use(await uow.users.taken_usernames(wanted))
+            yield self._page(candidates, order, names)
             after = candidates[-1].account.account_no
             if len(candidates) < PAGE:
                 return
@@ -158,21 +183,22 @@ class InvitePlanner:
         options: InviteOptions,
         *,
         token: str = SAMPLE_TOKEN,
+        decline_token: str = SAMPLE_TOKEN,
         reminder: bool = False,
-        expires_in_days: int | None = None,
+        expires_at: datetime.datetime | None = None,
         username: str = "",
         taken: frozenset[str] = frozenset(),
     ) -> InviteContent | Skipped:
         """Return what the mail to this address says; with the sample token its links lead nowhere."""
-        days = self._policies.invite.expires_in_days if expires_in_days is None else expires_in_days
         return self._deliveries.named(f"invite_{options.delivery}").prepare(
             InviteRequest(
                 account=account,
                 email=email,
                 register_url=self._addresses.register(token),
-                decline_url=self._addresses.decline(token),
+                decline_url=self._addresses.decline(decline_token),
                 sign_in_url=self._addresses.sign_in,
-                expires_in_days=days,
+                expires_at=expires_at
+                or self._clock.now() + self._policies.lifetime_of(options.delivery),
                 username_source=options.username,
                 username=username,
                 taken_usernames=taken,
@@ -182,88 +208,76 @@ class InvitePlanner:
             )
         )
 
-    def _page(self, candidates: list[InviteCandidate], order: InviteOrder, taken: set[str]) -> Plan:
+    def _page(
+        self, candidates: list[InviteCandidate], order: InviteOrder, names: PlannedNames
+    ) -> Plan:
         will: list[PlannedMail] = []
         cannot: list[CampaignRefusal] = []
         already: list[AlreadyIn] = []
         for candidate in candidates:
-            decided = self._in_already(candidate, order)
-            if decided is not None:
-                already.append(decided)
-                continue
-            for target in self._targets(candidate, order):
-                outcome = self._try(candidate, target, order, taken)
-                if isinstance(outcome, PlannedMail):
-                    will.append(outcome)
-                else:
-                    cannot.append(outcome)
+            for outcome in self._decide(candidate, order, names):
+                match outcome:
+                    case PlannedMail():
+                        will.append(outcome)
+                    case CampaignRefusal():
+                        cannot.append(outcome)
+                    case AlreadyIn():
+                        already.append(outcome)
         return Plan(will=tuple(will), cannot=tuple(cannot), already=tuple(already))
 
-    def _in_already(self, candidate: InviteCandidate, order: InviteOrder) -> AlreadyIn | None:
-        """Return why this customer needs no such mail, or None where one may be sent."""
-        if order.options.additional_login:
-            row = _row_of(candidate, order.options.address)
-            alive = (InvitationState.PENDING, InvitationState.ACCEPTED)
-            if row is not None and row.invitation.state in alive:
-                return _already(candidate, row)
-            return None
-        if candidate.has_login:
-            return AlreadyIn(
-                account_no=candidate.account.account_no,
-                account_name=candidate.account.name,
-                state=InvitationState.ACCEPTED,
-                words="already has a login and cannot be invited again",
+    def _decide(
+        self, candidate: InviteCandidate, order: InviteOrder, names: PlannedNames
+    ) -> Iterator[PlannedMail | CampaignRefusal | AlreadyIn]:
+        """Yield what becomes of a customer: one thing at least, one for each address."""
+        rows = _chosen(candidate, order)
+        if _is_switched_off(candidate, order, rows):
+            yield refusal(
+                candidate,
+                candidate.account.primary_email or "",
+                LeftOutKind.ACCESS_OFF,
+                "portal access is switched off",
+                "restore it on the account",
             )
-        match order.kind:
-            case CampaignKind.INVITE:
-                return _invited_before(candidate, order.options)
-            case CampaignKind.RESEND:
-                return self._not_to_be_resent(candidate, order)
-            case CampaignKind.NUDGE:
-                return self._not_to_be_reminded(candidate, order)
+        elif (decided := _in_already(candidate, order, rows)) is not None:
+            yield decided
+        elif order.kind is not CampaignKind.INVITE and not rows:
+            email = candidate.account.primary_email or ""
+            kind = LeftOutKind.NEVER_INVITED
+            yield refusal(candidate, email, kind, "was never invited", "invite first")
+        elif order.kind is CampaignKind.NUDGE:
+            yield from self._remind(candidate, order, rows, names)
+        else:
+            for target in self._targets(candidate, order, rows):
+                yield self._try(candidate, target, order, names)
 
-    def _not_to_be_resent(self, candidate: InviteCandidate, order: InviteOrder) -> AlreadyIn | None:
-        rows = _chosen(candidate, order)
-        if not rows or any(may_resend(row, order.options.confirm_declined) for row in rows):
-            return None
-        return _already(candidate, rows[0])
+    def _remind(
+        self,
+        candidate: InviteCandidate,
+        order: InviteOrder,
+        rows: list[InvitationRow],
+        names: PlannedNames,
+    ) -> Iterator[PlannedMail | CampaignRefusal | AlreadyIn]:
+        days = order.options.pending_days
+        found = [(row, reminder_of(row, self._clock.now(), days)) for row in rows]
+        pending = [(row, reminder) for row, reminder in found if reminder is not Reminder.OVER]
+        # Answers of other people of the customer are told only where nobody is left to remind.
+        for row, reminder in pending or found[:1]:
+            if reminder is Reminder.DUE:
+                target = _target(candidate, row.invitation.email)
+                yield self._try(candidate, target, order, names)
+            else:
+                yield not_reminded(candidate, row, reminder, days)
 
-    def _not_to_be_reminded(
-        self, candidate: InviteCandidate, order: InviteOrder
-    ) -> AlreadyIn | None:
-        rows = _chosen(candidate, order)
-        if not rows or any(self._may_remind(row, order.options) for row in rows):
-            return None
-        return _already(candidate, rows[0])
-
-    def _may_remind(self, row: InvitationRow, options: InviteOptions) -> bool:
-        invitation = row.invitation
-        now = self._clock.now()
-        since = max(invitation.invited_at, invitation.nudged_at or invitation.invited_at)
-        return (
-            invitation.state is InvitationState.PENDING
-            and now < invitation.expires_at
-            and row.mail_state not in (MailState.QUEUED, MailState.SENDING)
-            and since <= now - datetime.timedelta(days=options.pending_days)
-        )
-
-    def _targets(self, candidate: InviteCandidate, order: InviteOrder) -> Iterator[_Target]:
-        """Yield the addresses that this account's mails would go to."""
+    def _targets(
+        self, candidate: InviteCandidate, order: InviteOrder, rows: list[InvitationRow]
+    ) -> Iterator[_Target]:
+        """Yield the addresses that this account's invitations would go to."""
         account, options = candidate.account, order.options
-        if order.kind is CampaignKind.NUDGE:
-            for row in _chosen(candidate, order):
-                if self._may_remind(row, options):
-                    yield _target(candidate, row.invitation.email)
-            return
         if options.recipient is InviteRecipient.OTHER:
             yield _target(candidate, options.address.strip())
             return
         if order.kind is CampaignKind.RESEND:
-            again = [
-                row
-                for row in _chosen(candidate, order)
-                if may_resend(row, options.confirm_declined)
-            ]
+            again = [row for row in rows if may_resend(row, options.confirm_declined)]
             # What went to the address on file goes to the one that is on file now.
             moved = {
                 row.invitation.email
@@ -284,50 +298,52 @@ class InvitePlanner:
         yield _target(candidate, (account.primary_email or "").strip())
 
     def _try(
-        self, candidate: InviteCandidate, target: _Target, order: InviteOrder, taken: set[str]
+        self,
+        candidate: InviteCandidate,
+        target: _Target,
+        order: InviteOrder,
+        names: PlannedNames,
     ) -> PlannedMail | CampaignRefusal:
-        account, options = candidate.account, order.options
-        if order.kind is not CampaignKind.INVITE and not _chosen(candidate, order):
-            return _refusal(candidate, target, "was never invited; invite first", "")
-        on_file = options.recipient is not InviteRecipient.OTHER
-        if problem := check_email(target.email):
-            return _refusal(candidate, target, f"{problem}; fix it in the ERP", "email")
-        if target.email.lower() in candidate.bounced:
-            where = "correct it in the ERP" if on_file else "use another one"
-            return _refusal(candidate, target, f"mail to this address came back; {where}", "email")
-        present = target.present
+        account, options, present = candidate.account, order.options, target.present
+        if refused := _bad_address(candidate, target, options):
+            return refused
         promised = ""
         if order.kind is not CampaignKind.INVITE and present is not None:
-            # What the invitation promised stays: delivery, language, question and user name.
+            # What the invitation promised stays: delivery, language, question and username.
             promised, options = present.username, options_of(present, options)
         own = present.username.lower() if present else ""
-        busy = frozenset(
-            name
-            for name in _possible_names(candidate, target.email)
-            if name in taken and name != own
-        )
-        content = self.content(
-            account,
-            target.email,
-            options,
-            reminder=order.kind is CampaignKind.NUDGE,
-            username=promised,
-            taken=busy,
-        )
-        if isinstance(content, Skipped):
-            return _refusal(candidate, target, content.reason, content.field)
-        username = content.credential.username if content.credential else ""
-        if username and username.lower() != own:
-            if username.lower() in taken:
-                reason = f"the user name “{username}” is already in use"
-                return _refusal(candidate, target, reason, options.username.value)
-            taken.add(username.lower())
+        busy = names.busy(candidate, target.email, own)
+
+        def prepare(taken: frozenset[str]) -> InviteContent | Skipped:
+            return self.content(
+                account,
+                target.email,
+                options,
+                reminder=order.kind is CampaignKind.NUDGE,
+                username=promised,
+                taken=taken,
+            )
+
+        content = prepare(busy)
+        skipped = content if isinstance(content, Skipped) else None
+        if skipped is not None and busy:
+            # Whether another person's name is all that stands in the way, only the delivery knows.
+            content = prepare(frozenset())
+        username = _username(content)
+        kept = not username or username.lower() == own
+        if not kept and (collision := names.collision(username, account.account_no)):
+            return refusal(candidate, target.email, *collision, ALWAYS_FREE)
+        if skipped is not None:
+            return _skipped(candidate, target, skipped)
+        if username:
+            names.give(username, account.account_no)
         return PlannedMail(
             account=account,
             email=target.email,
             to_name=target.contact.name.strip() or account.name,
             username=username,
             present=present,
+            last_failure=_last_failure(target.row),
         )
 
 
@@ -354,40 +370,46 @@ def may_resend(row: InvitationRow, confirm_declined: bool) -> bool:
             return False
 
 
-def _invited_before(candidate: InviteCandidate, options: InviteOptions) -> AlreadyIn | None:
-    for state in (
-        InvitationState.PENDING,
-        InvitationState.ACCEPTED,
-        InvitationState.DECLINED,
-        InvitationState.EXPIRED,
-    ):
-        for row in candidate.invitations:
-            if row.invitation.state is not state:
-                continue
-            if state is InvitationState.ACCEPTED:
-                continue  # Somebody registered, and their access was switched off since.
-            if state is InvitationState.DECLINED and options.confirm_declined:
-                continue
-            return _already(candidate, row)
+def _is_switched_off(
+    candidate: InviteCandidate, order: InviteOrder, rows: list[InvitationRow]
+) -> bool:
+    """Whether an operator has switched the customer's access off; a person who is invited by name
+    beside those who had it, or was since, is not meant by that."""
+    one_more = order.options.additional_login and order.options.recipient is InviteRecipient.OTHER
+    invited_since = any(row.invitation.state is InvitationState.PENDING for row in rows)
+    return candidate.access_off and not one_more and not invited_since
+
+
+def _in_already(
+    candidate: InviteCandidate, order: InviteOrder, rows: list[InvitationRow]
+) -> AlreadyIn | None:
+    """Return why this customer needs no such mail, or None where one may be sent."""
+    options = order.options
+    if options.additional_login:
+        row = _row_of(candidate, options.address)
+        alive = (InvitationState.PENDING, InvitationState.ACCEPTED)
+        if row is not None and row.invitation.state in alive:
+            return standing(candidate, row, order.kind)
+        return None
+    if candidate.has_login:
+        return registered(candidate)
+    if order.kind is CampaignKind.INVITE:
+        return _invited_before(candidate, options)
+    again = order.kind is CampaignKind.RESEND
+    if again and rows and not any(may_resend(row, options.confirm_declined) for row in rows):
+        return standing(candidate, rows[0], order.kind)
     return None
 
 
-def _already(candidate: InviteCandidate, row: InvitationRow) -> AlreadyIn:
-    invitation = row.invitation
-    words = {
-        InvitationState.PENDING: "is pending and waits for the customer",
-        InvitationState.EXPIRED: "is expired; use Resend",
-        InvitationState.DECLINED: "was declined; confirm that you want to invite again",
-        InvitationState.REVOKED: "was revoked; use Invite",
-        InvitationState.ACCEPTED: "is accepted",
-    }[invitation.state]
-    return AlreadyIn(
-        account_no=candidate.account.account_no,
-        account_name=candidate.account.name,
-        email=invitation.email,
-        state=invitation.state,
-        words=f"was already invited: the invitation to {invitation.email} {words}",
-    )
+def _invited_before(candidate: InviteCandidate, options: InviteOptions) -> AlreadyIn | None:
+    # An accepted one is of somebody whose access was switched off since.
+    for state in (InvitationState.PENDING, InvitationState.DECLINED, InvitationState.EXPIRED):
+        if state is InvitationState.DECLINED and options.confirm_declined:
+            continue
+        for row in candidate.invitations:
+            if row.invitation.state is state:
+                return standing(candidate, row, CampaignKind.INVITE)
+    return None
 
 
 def _chosen(candidate: InviteCandidate, order: InviteOrder) -> list[InvitationRow]:
@@ -405,36 +427,49 @@ def _row_of(candidate: InviteCandidate, email: str) -> InvitationRow | None:
 
 
 def _target(candidate: InviteCandidate, email: str) -> _Target:
-    row = _row_of(candidate, email)
-    contacts = candidate.account.contacts
-    contact = next(
-        (one for one in contacts if one.email.strip().lower() == email.lower()), Contact()
+    contact = candidate.account.contact_of(email) or Contact()
+    return _Target(email, contact, _row_of(candidate, email))
+
+
+def _bad_address(
+    candidate: InviteCandidate, target: _Target, options: InviteOptions
+) -> CampaignRefusal | None:
+    """Return why no mail can go to the address, or None."""
+    fault = email_fault(target.email)
+    if fault is not None:
+        kind = LeftOutKind.MALFORMED_EMAIL if target.email else LeftOutKind.NO_EMAIL
+        told = check_email(target.email) or ""
+        advice = "fix it in the ERP"
+        return refusal(candidate, target.email, kind, fault, advice, field="email", told=told)
+    if target.email.lower() not in candidate.bounced:
+        return None
+    typed = options.recipient is InviteRecipient.OTHER
+    return refusal(
+        candidate,
+        target.email,
+        LeftOutKind.BOUNCED_EMAIL,
+        "mail to this address came back",
+        "use another one" if typed else "correct it in the ERP",
+        field="email",
     )
-    return _Target(email, contact, row.invitation if row else None)
 
 
-def _refusal(
-    candidate: InviteCandidate, target: _Target, reason: str, field: str
-) -> CampaignRefusal:
-    return CampaignRefusal(
-        campaign_id="",
-        account_no=candidate.account.account_no,
-        account_name=candidate.account.name,
-        email=target.email,
-        reason=reason,
-        field=field,
+def _skipped(candidate: InviteCandidate, target: _Target, skipped: Skipped) -> CampaignRefusal:
+    problem, _, advice = skipped.reason.partition("; ")
+    fields = {source.value for source in UsernameSource}
+    kind = LeftOutKind.MISSING_FIELD if skipped.field in fields else LeftOutKind.OTHER
+    return refusal(candidate, target.email, kind, problem, advice, field=skipped.field)
+
+
+def _username(content: InviteContent | Skipped) -> str:
+    if isinstance(content, Skipped) or content.credential is None:
+        return ""
+    return content.credential.username
+
+
+def _last_failure(row: InvitationRow | None) -> MailFailure | None:
+    if row is None or row.mail_state not in FAILED_MAIL or row.mail_state is None:
+        return None
+    return MailFailure(
+        state=row.mail_state, code=row.mail_code, words=row.mail_reason, at=row.mail_at
     )
-
-
-def _possible_names(candidate: InviteCandidate, email: str = "") -> set[str]:
-    """Every text of the record that could become a user name, in lower case."""
-    account = candidate.account
-    names = {account.account_no, _digits(account.ship_to_zip)[:5], email}
-    for contact in account.contacts:
-        names |= {contact.email.strip(), _digits(contact.phone)[-10:]}
-        names |= set(contact.name.replace(",", " ").split())
-    return {name.lower() for name in names if name}
-
-
-def _digits(text: str) -> str:
-    return "".join(letter for letter in text if letter.isascii() and letter.isdigit())

@@ -7,17 +7,20 @@ import msgspec
 
 from dueport_apps.usecases.records import Language
 from dueport_core.aging import OPERATOR_BOUNDS, AgingBounds
+from dueport_core.credentials import SECRET_LIFETIME_S
 from dueport_core.fees import FeePolicy
 from dueport_core.statements import DiscountPolicy
-from dueport_ports import UsernameSource
+from dueport_ports import SECOND_CHECKS, UsernameSource
+
+Delivery = Literal["link", "credentials"]
 
 
 class InvitePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    delivery: Literal["link", "credentials"] = "link"
+    delivery: Delivery = "link"
     expires_in_days: int = 7
     username: UsernameSource = UsernameSource.EMAIL
     second_check: UsernameSource | None = None
-    """What a customer must answer beside the link; a field of the record that others hardly know."""
+    """What a customer must answer beside the link: ``phone`` or ``ship_to_zip``."""
     language: Language = "en"
     follow_up_after_days: int = 3
     """From when on a pending invitation is listed for a reminder; earlier than it expires."""
@@ -31,8 +34,12 @@ class InvitePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("follow_up_after_days must be at least 1")
         if self.remind_after_days < 0:
             raise ValueError("remind_after_days must be 0 or a number of days")
-        if self.second_check in (UsernameSource.EMAIL, UsernameSource.RANDOM):
-            raise ValueError("second_check must be a field that the mail itself does not show")
+        if self.second_check is not None and self.second_check not in SECOND_CHECKS:
+            choices = " or ".join(f'"{one.value}"' for one in SECOND_CHECKS)
+            raise ValueError(
+                f"second_check must be {choices}, which the invitation mail does not show; "
+                "leave the line out to ask for nothing"
+            )
 
 
 class SignUpPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,3 +102,10 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def invitation_lifetime(self) -> datetime.timedelta:
         return datetime.timedelta(days=self.invite.expires_in_days)
+
+    def lifetime_of(self, delivery: Delivery) -> datetime.timedelta:
+        """How long an invitation is open; one with a mailed password no longer than the password
+        works, so that badge, mail and sign-in never say different things."""
+        if delivery == "credentials":
+            return min(self.invitation_lifetime, datetime.timedelta(seconds=SECRET_LIFETIME_S))
+        return self.invitation_lifetime

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 import structlog
 
-from dueport_apps.usecases.invite_records import InvitationEvent
+from dueport_apps.usecases.invite_records import ENHANCED_STATUS, InvitationEvent
 from dueport_apps.usecases.mail_records import MailDelivery
 from dueport_apps.usecases.records import SYSTEM, Principal, audit
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -24,6 +24,7 @@ REASON_MAX = 500
 
 BounceOutcome = Literal["marked", "known", "delayed", "ignored"]
 
+_REPLY = re.compile(r"([2-5][0-9]{2})[ -](?=\S)")
 _OURS = re.compile(r"<([0-9a-z]{26})@[^<>@\s]+>")
 
 log = structlog.get_logger(__name__)
@@ -121,8 +122,8 @@ class ReceiveBounce:
                 f"The report says “{reported.action}”, which is no failure that lasts.",
             )
         now = self._clock.now()
-        reason = _reason(reported)
-        delivery = await uow.mail.bounced(ours[1].upper(), address, now, reason)
+        code, reason = _reply(reported)
+        delivery = await uow.mail.bounced(ours[1].upper(), address, now, code, reason)
         if delivery is None:
             if await uow.bounces.of([address]):
                 return BouncedRecipient(
@@ -241,9 +242,16 @@ class ReadBounces:
         return result.marked
 
 
-def _reason(reported: ReportedRecipient) -> str:
-    words = " ".join(f"{reported.status} {reported.diagnostic}".split())
-    return words[:REASON_MAX] or "returned without a reason"
+def _reply(reported: ReportedRecipient) -> tuple[int, str]:
+    """Return the reply code of the server that refused, 0 where it is not told, and its words, with
+    the enhanced status once."""
+    words = " ".join(reported.diagnostic.split())
+    code = 0
+    if reply := _REPLY.match(words):
+        code, words = int(reply[1]), words[reply.end() :]
+    if ENHANCED_STATUS.search(words) is None:
+        words = f"{reported.status} {words}".strip()
+    return code, words[:REASON_MAX] or "returned without a reason"
 
 
 def _ignored(address: str, reason: str) -> BouncedRecipient:

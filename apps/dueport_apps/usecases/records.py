@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from dueport_core.accounts import email_fault
 from dueport_core.invitations import InvitationState
 from dueport_ports import RowProblem
 
@@ -98,7 +99,7 @@ class OneTimeToken(msgspec.Struct, frozen=True, kw_only=True):
     """A mailed or printed right to do one thing once; bound to its purpose and subject."""
 
     token_hash: bytes
-    purpose: Literal["operator_setup", "password_reset", "first_sign_in"]
+    purpose: Literal["operator_setup", "password_reset", "first_sign_in", "enrolment_email"]
     subject_id: str
     expires_at: datetime.datetime
     used_at: datetime.datetime | None = None
@@ -155,6 +156,15 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     has_login: bool
     bounced: bool = False
     """Mail to the address on file came back."""
+    access_off: bool = False
+    """Somebody had portal access, and an operator has switched all of it off."""
+    mail_waits: bool = False
+    """The mail of a pending invitation has not left yet."""
+
+    @property
+    def email_fault(self) -> str:
+        """What is wrong with the address, without repeating it; empty where nothing is."""
+        return email_fault(self.email) or ""
 
 
 class AccountFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +176,8 @@ class AccountFilter(msgspec.Struct, frozen=True, kw_only=True):
     past_due_only: bool = False
     email_problem: bool = False
     """Only customers who cannot be invited: no address, a malformed one, or one that bounced."""
+    not_invited: bool = False
+    """Without those who are registered, or invited to an address that does not bounce."""
 
 
 AccountSort = Literal[

@@ -5,23 +5,22 @@ that neither its words nor its time tell who has a login. The job mails, or does
 """
 
 import datetime
-from typing import Final
 
 import msgspec
 
 from dueport_apps.usecases.accept_invitation import FORM_INCOMPLETE
 from dueport_apps.usecases.addresses import PortalAddresses
-from dueport_apps.usecases.mails import ResetPasswordMail, SignInNotice
+from dueport_apps.usecases.mails import ResetPasswordMail
 from dueport_apps.usecases.password_rules import PasswordRules
-from dueport_apps.usecases.records import OneTimeToken, PortalUser, Principal, audit
+from dueport_apps.usecases.records import OneTimeToken, PortalUser
 from dueport_apps.usecases.services import Ids, Mailroom, PasswordHasher, Tokens
+from dueport_apps.usecases.set_password import RESET, SetPassword, words_of
 from dueport_apps.usecases.throttle import Throttle
-from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_core.errors import Invalid, NotFound
 from dueport_ports import Clock
 
 LIFETIME = datetime.timedelta(minutes=60)
-PURPOSE: Final = "password_reset"
 DEAD_RESET = "This link was used already, has expired or was replaced by a newer one."
 
 
@@ -88,11 +87,11 @@ class MailPasswordReset:
             )
             if not queued:
                 return False
-            await uow.tokens.void(PURPOSE, user.user_id, now)
+            await uow.tokens.void(RESET, user.user_id, now)
             await uow.tokens.add(
                 OneTimeToken(
                     token_hash=self._tokens.hash(token),
-                    purpose=PURPOSE,
+                    purpose=RESET,
                     subject_id=user.user_id,
                     expires_at=now + LIFETIME,
                 )
@@ -125,16 +124,14 @@ class ResetPassword:
         self._tokens = tokens
         self._hasher = hasher
         self._rules = rules
-        self._mailroom = mailroom
-        self._ids = ids
         self._clock = clock
-        self._addresses = addresses
+        self._set_password = SetPassword(mailroom, ids, addresses)
         self._throttle = Throttle(clock)
 
     async def find(self, token: str) -> PortalUser | None:
         """Return whose link this is, or None for one that does not work. Looking consumes nothing."""
         async with self._uow() as uow:
-            found = await uow.tokens.find(self._tokens.hash(token), PURPOSE)
+            found = await uow.tokens.find(self._tokens.hash(token), RESET)
             if found is None or found.used_at or self._clock.now() >= found.expires_at:
                 return None
             user = await uow.users.get(found.subject_id)
@@ -153,79 +150,19 @@ class ResetPassword:
         password_hash = await self._hasher.hash(command.password)
         now = self._clock.now()
         async with self._uow() as uow:
-            used = await uow.tokens.use(self._tokens.hash(command.token), PURPOSE, now)
+            used = await uow.tokens.use(self._tokens.hash(command.token), RESET, now)
             user = await uow.users.get(used.subject_id)
-            await uow.users.save(msgspec.structs.replace(user, password_hash=password_hash))
-            await uow.tokens.void(PURPOSE, user.user_id, now)
-            await uow.sessions.end("customer", user.user_id)
             # Whoever reads the mailbox is the owner: guesses of others need not slow them down.
             for login in {user.email, user.username}:
                 await self._throttle.clear(uow, login)
-            await tell_changed(
+            await self._set_password(
                 uow,
-                self._mailroom,
-                self._ids,
-                self._clock,
-                self._addresses,
                 user,
-                device=command.user_agent,
+                password_hash,
+                "reset",
+                now,
                 client_ip=command.client_ip,
-            )
-            await uow.audit.append(
-                audit(
-                    principal_of(user, command.client_ip, command.user_agent),
-                    now,
-                    "password.reset",
-                    f"user:{user.user_id}",
-                )
+                user_agent=command.user_agent,
             )
             await uow.commit()
         return user
-
-
-async def words_of(uow: UnitOfWorkFactory, user: PortalUser) -> tuple[str, ...]:
-    """Return the words that anybody would try first: names and numbers around this person."""
-    async with uow() as unit:
-        links = await unit.users.links(user.user_id)
-        accounts = await unit.accounts.many([link.account_no for link in links])
-    around = [word for one in accounts.values() for word in (one.name, one.account_no)]
-    return (user.email, user.username, user.name, *around)
-
-
-async def tell_changed(
-    uow: UnitOfWork,
-    mailroom: Mailroom,
-    ids: Ids,
-    clock: Clock,
-    addresses: PortalAddresses,
-    user: PortalUser,
-    *,
-    device: str,
-    client_ip: str,
-) -> None:
-    """Tell the owner that the password is another one now, and how to undo it."""
-    await mailroom.queue(
-        uow,
-        kind="sign_in_notice",
-        subject_ref=f"password:{ids.new()}",
-        to_address=user.email,
-        to_name=user.name,
-        message=SignInNotice(
-            happened_at=clock.now(),
-            login=user.email,
-            device=", ".join(part for part in (device[:120], client_ip) if part),
-            reset_url=addresses.forgot_password,
-        ),
-        language=user.language,
-    )
-
-
-def principal_of(user: PortalUser, client_ip: str, user_agent: str) -> Principal:
-    """Return the person as the audit log names them."""
-    return Principal(
-        kind="customer",
-        principal_id=user.user_id,
-        name=user.name,
-        client_ip=client_ip,
-        user_agent=user_agent,
-    )

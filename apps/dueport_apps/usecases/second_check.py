@@ -1,7 +1,8 @@
 """The question beside the link: something of the customer's record that a stranger hardly knows.
 
 It is only ever asked of somebody who holds a mailed link, so it is no password. Five wrong answers
-take the invitation back, however they are spread over links, browsers and days.
+take the invitation back, however they are spread over links, browsers and days. An answer that is
+no such number at all is a slip of the hand and costs no try.
 """
 
 import msgspec
@@ -11,13 +12,19 @@ from dueport_apps.usecases.invitation_steps import (
     event_of,
     lock_live,
 )
-from dueport_apps.usecases.invite_records import StoredInvitation
+from dueport_apps.usecases.invite_records import LinkEnd, StoredInvitation
 from dueport_apps.usecases.records import SYSTEM, audit
 from dueport_apps.usecases.services import Tokens
 from dueport_apps.usecases.steer_invitation import revoke
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.actors import Actor
-from dueport_core.credentials import SECOND_CHECK_TRIES, second_check
+from dueport_core.credentials import (
+    SECOND_CHECK_TRIES,
+    Answered,
+    UsernameSource,
+    check_value,
+    second_check,
+)
 from dueport_core.errors import Conflict, Invalid
 from dueport_core.invitations import InvitationState
 from dueport_ports import Clock, field_words
@@ -26,6 +33,11 @@ TOO_OFTEN = (
     "That was the fifth wrong answer, so this invitation has been withdrawn. Contact us, and we "
     "will send you a new one."
 )
+LOST = "We have no {} on file any more to compare with. Contact us, and we will help you in."
+_FORMS = {
+    UsernameSource.PHONE: "Type the whole phone number with its area code, such as 603 555 0142.",
+    UsernameSource.SHIP_TO_ZIP: "Type the whole ZIP code, such as 03431.",
+}
 
 
 class AnswerSecondCheck:
@@ -35,8 +47,9 @@ class AnswerSecondCheck:
         self._clock = clock
 
     async def __call__(self, token: str, answer: str, client_ip: str = "") -> None:
-        """Return when the answer is right. Raises Invalid with the tries that are left, Conflict
-        when there are none left (the invitation is revoked) or the link is over."""
+        """Return when the answer is right. Raises Invalid with the tries that are left, or with the
+        form that an answer must have, and Conflict when no tries are left (the invitation is
+        revoked), when the link is over, and when the record has lost what was asked for."""
         async with self._uow() as uow:
             invitation = await lock_live(
                 uow, self._tokens, token, self._clock.now(), second_check_passed=True
@@ -44,13 +57,19 @@ class AnswerSecondCheck:
             if invitation.second_check is None:
                 return
             account = await uow.accounts.get(invitation.account_no)
-            if second_check(account, invitation.second_check, answer):
+            asked = invitation.second_check
+            if not check_value(account, asked, invitation.email):
+                raise Conflict(LOST.format(field_words(asked)))
+            answered = second_check(account, asked, invitation.email, answer)
+            if answered is Answered.RIGHT:
                 return
+            if answered is Answered.MALFORMED:
+                raise Invalid("The answer is not whole.", {"answer": _FORMS[asked]})
             left = await self._count(uow, invitation, client_ip)
             await uow.commit()
         if not left:
             raise Conflict(TOO_OFTEN)
-        words = field_words(invitation.second_check)
+        words = field_words(asked)
         tries = "1 try is left" if left == 1 else f"{left} tries are left"
         raise Invalid(
             "The answer is not right.",
@@ -77,5 +96,5 @@ class AnswerSecondCheck:
         )
         if failures >= SECOND_CHECK_TRIES:
             reason = f"{failures} wrong answers to the question about the account."
-            await revoke(uow, failed, Actor.SYSTEM, self._clock, SYSTEM, reason)
+            await revoke(uow, failed, Actor.SYSTEM, self._clock, SYSTEM, reason, LinkEnd.LOCKED)
         return max(0, SECOND_CHECK_TRIES - failures)

@@ -89,16 +89,23 @@ class Mailroom(Protocol):
         to_name: str,
         message: MailMessage | InviteContent,
         language: Language = "en",
-        subject_prefix: str = "",
+        test: bool = False,
+        reply_to: str = "",
         invitation_id: str = "",
         attachments: Sequence[Attachment] = (),
     ) -> bool:
         """Write one mail, seal it, queue it in the caller's transaction and ask for it to be sent;
         False when this (kind, subject_ref, to_address) was queued before, so a repeat mails nobody
-        twice."""
+        twice. A test says so itself; answers go to ``reply_to``, else to the dealer."""
         ...
 
-    def write(self, message: MailMessage | InviteContent, language: Language = "en") -> WrittenMail:
+    def write(
+        self,
+        message: MailMessage | InviteContent,
+        language: Language = "en",
+        *,
+        test: bool = False,
+    ) -> WrittenMail:
         """Return what the recipient would read; stores nothing."""
         ...
 

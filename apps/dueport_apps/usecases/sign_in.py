@@ -4,11 +4,10 @@ Wrong names and wrong passwords cost the same time and get the same answer. Fail
 (see ``Throttle``); the count only delays the sign-in form and never touches sessions that exist.
 """
 
-import datetime
-
 import msgspec
 
 from dueport_apps.usecases.compose_invitations import credential_hash
+from dueport_apps.usecases.invitation_steps import customer_of_invitation, is_live
 from dueport_apps.usecases.invite_records import InvitationToken, StoredInvitation
 from dueport_apps.usecases.records import Operator, PortalUser, Principal, audit
 from dueport_apps.usecases.services import PasswordHasher, SecondFactor, Tokens
@@ -19,7 +18,7 @@ from dueport_core.errors import Forbidden
 from dueport_core.invitations import InvitationState
 from dueport_ports import Clock
 
-WRONG = "That e-mail or password is not right."
+WRONG = "That login or password is not right."
 WRONG_CODE = "That code is not right. Codes change every 30 seconds and work once."
 
 
@@ -34,6 +33,14 @@ class MustRegister(msgspec.Struct, frozen=True):
     """The login was a mailed one-time credential: it opens the registration and nothing else."""
 
     token: str
+
+
+class PasswordExpired(msgspec.Struct, frozen=True):
+    """The login was a mailed one-time password whose time is over: a new one can be asked for."""
+
+    invitation_id: str
+    is_newer_good: bool
+    """A newer mail has brought another password, which still works."""
 
 
 class CheckPassword:
@@ -91,7 +98,8 @@ class SignInCustomer:
     """Customers sign in with their own password; an invited one with the mailed credential.
 
     A mailed secret never becomes a password. It is good for three days, for the registration page
-    alone, and it is worthless once somebody has registered there.
+    alone, and it is worthless once somebody has registered there. Afterwards it opens nothing, but
+    whoever has it is told why.
     """
 
     def __init__(
@@ -103,34 +111,59 @@ class SignInCustomer:
         self._check = CheckPassword(uow, hasher, clock)
         self._throttle = Throttle(clock)
 
-    async def __call__(self, command: SignInCommand) -> PortalUser | MustRegister:
-        """Return the user, or the way to the registration; raises Forbidden with one answer for
-        every reason, or TooManyTries."""
+    async def __call__(self, command: SignInCommand) -> PortalUser | MustRegister | PasswordExpired:
+        """Return the user, the way to the registration, or that the right one-time password came too
+        late; raises Forbidden with one answer for every other reason, or TooManyTries."""
         # Both are always asked, so that the time does not tell which of them knows the name.
         user = await self._check.matching(command, needs_account=True)
-        invitation = await self._admitting(command)
-        if user is None and invitation is not None:
-            return await self._open_registration(invitation, command)
+        mailed = await self._mailed(command)
+        if user is None and mailed is not None:
+            invitation, given = mailed
+            if self._is_good(invitation, given):
+                return await self._open_registration(invitation, command)
+            return await self._came_late(invitation, command)
         await self._check.record(command, user)
         if user is None:
             raise Forbidden(WRONG)
         return user
 
-    async def _admitting(self, command: SignInCommand) -> StoredInvitation | None:
-        """Return the invitation whose mailed one-time password this is, while it is good."""
-        now = self._clock.now()
-        since = now - datetime.timedelta(seconds=SECRET_LIFETIME_S)
+    async def _mailed(
+        self, command: SignInCommand
+    ) -> tuple[StoredInvitation, InvitationToken] | None:
+        """Return the invitation whose mailed one-time password this is, and the password's row,
+        whether it is in time or not."""
         async with self._uow() as uow:
-            invitation = await uow.invitations.by_username(command.login.strip())
-            invitation_id = invitation.invitation_id if invitation else ""
-            secret = credential_hash(self._tokens, invitation_id, command.password)
-            # A password exactly as old as it may get is too old.
-            admits = await uow.invitations.admits(
-                invitation_id, secret, "credential", since + datetime.timedelta(microseconds=1)
+            known = {
+                credential_hash(self._tokens, one.invitation_id, command.password): one
+                for one in await uow.invitations.with_username(command.login.strip())
+            }
+            found = await uow.invitations.passwords(list(known))
+        return (known[found[0].token_hash], found[0]) if found else None
+
+    def _is_good(self, invitation: StoredInvitation, given: InvitationToken) -> bool:
+        """Whether the password is in time; one exactly as old as it may get is too old."""
+        now = self._clock.now()
+        age_s = (now - given.created_at).total_seconds()
+        return is_live(invitation, now) and age_s < SECRET_LIFETIME_S
+
+    async def _came_late(
+        self, invitation: StoredInvitation, command: SignInCommand
+    ) -> PasswordExpired:
+        """Say so, which only somebody with the right password ever learns; it opens nothing."""
+        now = self._clock.now()
+        async with self._uow() as uow:
+            # The try stays counted: an old mail must not buy guesses at somebody's own password.
+            await uow.audit.append(
+                audit(
+                    customer_of_invitation(invitation, command.client_ip, command.user_agent),
+                    now,
+                    "invitation.credential_expired",
+                    f"account:{invitation.account_no}",
+                    invitation=invitation.invitation_id,
+                )
             )
-        if invitation is None or not admits or now >= invitation.expires_at:
-            return None
-        return invitation
+            await uow.commit()
+        return PasswordExpired(invitation.invitation_id, is_newer_good=is_live(invitation, now))
 
     async def _open_registration(
         self, invitation: StoredInvitation, command: SignInCommand
@@ -153,14 +186,7 @@ class SignInCustomer:
                 ]
             )
             await self._throttle.clear(uow, command.login)
-            who = Principal(
-                kind="customer",
-                principal_id=invitation.email,
-                name=invitation.email,
-                account_no=invitation.account_no,
-                client_ip=command.client_ip,
-                user_agent=command.user_agent,
-            )
+            who = customer_of_invitation(invitation, command.client_ip, command.user_agent)
             await uow.audit.append(
                 audit(
                     who,

@@ -11,8 +11,13 @@ import msgspec
 
 from dueport_apps.usecases.accept_invitation import FORM_INCOMPLETE
 from dueport_apps.usecases.addresses import PortalAddresses
-from dueport_apps.usecases.invitation_steps import customer_of_invitation, event_of
-from dueport_apps.usecases.invite_records import InvitationToken, InviteRecipient, StoredInvitation
+from dueport_apps.usecases.invitation_steps import customer_of_invitation, email_problem, event_of
+from dueport_apps.usecases.invite_records import (
+    InvitationToken,
+    InviteRecipient,
+    LinkEnd,
+    StoredInvitation,
+)
 from dueport_apps.usecases.mails import AlreadyRegisteredMail, SignUpMail
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.records import PortalUser, audit
@@ -21,10 +26,10 @@ from dueport_apps.usecases.throttle import Throttle
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.accounts import Account
 from dueport_core.actors import Actor
-from dueport_core.credentials import field_value
+from dueport_core.credentials import check_value
 from dueport_core.errors import Conflict, Invalid, NotFound
 from dueport_core.invitations import InvitationState, transition
-from dueport_ports import Clock, check_email
+from dueport_ports import Clock
 
 PAUSE = datetime.timedelta(hours=1)
 CLOSED = "There is no such page on this portal."
@@ -45,8 +50,8 @@ class RequestSignUp:
         is known."""
         if not self._policies.signup.self_service:
             raise NotFound(CLOSED)
-        if problem := check_email(email.strip()):
-            raise Invalid(FORM_INCOMPLETE, {"email": f"{problem[:1].upper()}{problem[1:]}."})
+        if problem := email_problem(email.strip()):
+            raise Invalid(FORM_INCOMPLETE, {"email": problem})
         async with self._uow() as uow:
             if await self._throttle.admit_request(uow, "sign-up", email, client_ip):
                 await uow.work.enqueue(
@@ -143,7 +148,7 @@ class MailSignUp:
         if invitation is None:
             return 0
         now = self._clock.now()
-        token = self._tokens.new()
+        token, not_asked = self._tokens.new(), self._tokens.new()
         queued = await self._mailroom.queue(
             uow,
             kind="sign_up",
@@ -154,8 +159,8 @@ class MailSignUp:
                 account_name=account.name,
                 account_no=account.account_no,
                 register_url=self._addresses.register(token),
-                decline_url=self._addresses.decline(token),
-                expires_in_days=self._policies.invite.expires_in_days,
+                decline_url=self._addresses.decline(not_asked),
+                expires_at=invitation.expires_at,
             ),
             language=invitation.language,
             invitation_id=invitation.invitation_id,
@@ -163,16 +168,10 @@ class MailSignUp:
         if not queued:
             return 0
         await uow.invitations.put([invitation])
-        await uow.invitations.add_tokens(
-            [
-                InvitationToken(
-                    token_hash=self._tokens.hash(token),
-                    invitation_id=invitation.invitation_id,
-                    kind="link",
-                    created_at=now,
-                )
-            ]
-        )
+        if present is not None and present.state is not InvitationState.PENDING:
+            # An invitation that comes to life again does not bring its old links back.
+            await uow.invitations.void_tokens([invitation.invitation_id], LinkEnd.REPLACED, now)
+        await uow.invitations.add_tokens(self._given(invitation, token, not_asked))
         await uow.invitations.add_events(
             [event_of(invitation, now, "invited", detail=f"signed up with {invitation.email}")]
         )
@@ -187,6 +186,27 @@ class MailSignUp:
         )
         return 1
 
+    def _given(
+        self, invitation: StoredInvitation, token: str, not_asked: str
+    ) -> list[InvitationToken]:
+        """Return the mail's two tokens: one registers, the other takes that one back and leaves what
+        the dealer has sent alone."""
+        now = self._clock.now()
+        link = InvitationToken(
+            token_hash=self._tokens.hash(token),
+            invitation_id=invitation.invitation_id,
+            kind="link",
+            created_at=now,
+        )
+        takes_back = InvitationToken(
+            token_hash=self._tokens.hash(not_asked),
+            invitation_id=invitation.invitation_id,
+            kind="decline",
+            created_at=now,
+            link_hash=link.token_hash,
+        )
+        return [link, takes_back]
+
     def _invitation(
         self, account: Account, email: str, present: StoredInvitation | None
     ) -> StoredInvitation | None:
@@ -199,7 +219,7 @@ class MailSignUp:
         except Conflict:
             return None
         question = self._policies.invite.second_check
-        if question is not None and not field_value(account, question):
+        if question is not None and not check_value(account, question, email):
             return None
         now = self._clock.now()
         fresh = StoredInvitation(

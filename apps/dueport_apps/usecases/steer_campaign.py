@@ -10,6 +10,7 @@ from dueport_apps.usecases.invite_records import (
     CampaignKind,
     CampaignState,
     InvitationEvent,
+    LinkEnd,
 )
 from dueport_apps.usecases.records import Principal, audit
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -71,13 +72,15 @@ class SteerCampaign:
         self, uow: UnitOfWork, campaign: Campaign, unsent: Sequence[str], by: Principal
     ) -> None:
         now = self._clock.now()
-        found = await uow.invitations.by_ids(unsent)
+        found = await uow.invitations.by_ids(unsent, for_update=True)
         pending = [
             one
             for one in found.values()
             if one.state is InvitationState.PENDING and one.campaign_id == campaign.campaign_id
         ]
-        await uow.invitations.void_tokens([one.invitation_id for one in pending])
+        await uow.invitations.void_tokens(
+            [one.invitation_id for one in pending], LinkEnd.REVOKED, now
+        )
         await uow.invitations.put(
             [
                 msgspec.structs.replace(

@@ -7,6 +7,7 @@ from dueport_apps.usecases.invite_records import (
     InvitationEvent,
     InvitationEventKind,
     InvitationToken,
+    LinkEnd,
     StoredInvitation,
 )
 from dueport_apps.usecases.records import Principal, audit
@@ -32,7 +33,13 @@ class RevokeInvitation:
             if invitation.state is InvitationState.ACCEPTED:
                 raise Conflict("The customer has registered; disable the portal access instead.")
             revoked = await revoke(
-                uow, invitation, Actor.OPERATOR, self._clock, by, "Revoked by an operator."
+                uow,
+                invitation,
+                Actor.OPERATOR,
+                self._clock,
+                by,
+                "Revoked by an operator.",
+                LinkEnd.REVOKED,
             )
             await uow.audit.append(
                 audit(
@@ -134,7 +141,13 @@ class DisableAccess:
                 if invitation.state in (InvitationState.PENDING, InvitationState.ACCEPTED):
                     disabled += invitation.state is InvitationState.PENDING
                     await revoke(
-                        uow, invitation, Actor.OPERATOR, self._clock, by, "Access was disabled."
+                        uow,
+                        invitation,
+                        Actor.OPERATOR,
+                        self._clock,
+                        by,
+                        "Access was disabled.",
+                        LinkEnd.SWITCHED_OFF,
                     )
             if not disabled:
                 raise Conflict("Nobody of this customer has portal access.")
@@ -218,6 +231,7 @@ class RevokeMovedInvitations:
                         self._clock,
                         by,
                         "The e-mail address in the ERP has changed.",
+                        LinkEnd.MOVED,
                     )
                 await uow.commit()
             revoked += len(moved)
@@ -250,17 +264,19 @@ async def revoke(
     clock: Clock,
     by: Principal,
     reason: str,
+    end: LinkEnd,
 ) -> StoredInvitation:
     """Revoke in the caller's transaction: the state moves, every token is void, the timeline says
-    why."""
+    why in words for the operator; ``end`` decides what the links tell the customer."""
+    now = clock.now()
     revoked = msgspec.structs.replace(
         invitation,
         state=transition(invitation.state, InvitationState.REVOKED, actor),
-        decided_at=clock.now(),
+        decided_at=now,
         reason=reason,
     )
     await uow.invitations.save(revoked, invitation.state)
-    await uow.invitations.void_tokens([invitation.invitation_id])
+    await uow.invitations.void_tokens([invitation.invitation_id], end, now)
     await uow.invitations.add_events(
         [_event(invitation, clock, "revoked", by.name if by.kind != "system" else "", reason)]
     )

@@ -6,6 +6,7 @@ somebody else out with it.
 """
 
 import datetime
+from collections.abc import Sequence
 
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_core.errors import TooManyTries
@@ -17,7 +18,9 @@ FREE_REQUESTS = 5
 FREE_REQUESTS_PER_ADDRESS = 30
 DELAY_S = 30
 DELAY_MAX_S = 3600
+MANY_MAILS = "Too many mails were asked for."
 WINDOW = datetime.timedelta(hours=24)
+_NEARLY_AN_HOUR = 55
 
 
 class Throttle:
@@ -73,11 +76,27 @@ class Throttle:
             await uow.throttle.record(key, now)
         return not slowed
 
-    async def _refuse(self, uow: UnitOfWork, key: str, free: int) -> None:
+    async def admit_mail(self, uow: UnitOfWork, subjects: Sequence[str], client_ip: str) -> None:
+        """Count a mail that somebody has us send about these subjects, and say so when it must wait.
+
+        Raises TooManyTries, and then counts nothing, when too many mails were asked for from this
+        address or about one of the subjects; one an hour is let through.
+        """
+        address = f"requests:{client_ip}"
+        limits = {subject.strip().lower(): FREE_REQUESTS for subject in subjects}
+        limits[address] = FREE_REQUESTS_PER_ADDRESS
+        for key, free in limits.items():
+            await self._refuse(uow, key, free, MANY_MAILS)
+        for key in limits:
+            await uow.throttle.record(key, self._clock.now())
+
+    async def _refuse(
+        self, uow: UnitOfWork, key: str, free: int, why: str = "Too many tries."
+    ) -> None:
         wait_s = await self._wait_s(uow, key, free)
         if wait_s:
             raise TooManyTries(
-                f"Too many tries. Wait {wait_s} seconds and try again.", retry_after_s=wait_s
+                f"{why} Wait {wait_words(wait_s)} and try again.", retry_after_s=wait_s
             )
 
     async def _wait_s(self, uow: UnitOfWork, key: str, free: int) -> int:
@@ -87,6 +106,14 @@ class Throttle:
         delay_s = min(DELAY_S * 2 ** min(count - free, 10), DELAY_MAX_S)
         wait = (last + datetime.timedelta(seconds=delay_s) - self._clock.now()).total_seconds()
         return round(wait) + 1 if wait > 0 else 0
+
+
+def wait_words(wait_s: int) -> str:
+    """Say a wait as people do: "about a minute", "12 minutes", "about an hour"."""
+    minutes = -(-wait_s // 60)
+    if minutes <= 1:
+        return "about a minute"
+    return "about an hour" if minutes >= _NEARLY_AN_HOUR else f"{minutes} minutes"
 
 
 def _sign_in_keys(login: str, client_ip: str) -> tuple[tuple[str, int], ...]:

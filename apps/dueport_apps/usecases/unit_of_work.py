@@ -100,9 +100,10 @@ class MailRepository(Protocol):
         ...
 
     async def bounced(
-        self, delivery_id: str, to_address: str, now: datetime.datetime, reason: str
+        self, delivery_id: str, to_address: str, now: datetime.datetime, code: int, reason: str
     ) -> MailDelivery | None:
-        """Mark a sent (or unconfirmed) mail to this address as returned; None where there is none."""
+        """Mark a sent (or unconfirmed) mail to this address as returned, with the reply code of the
+        server that refused it, 0 where it is not known; None where there is none."""
         ...
 
     async def of_subject(self, subject_ref: str) -> list[MailDelivery]: ...

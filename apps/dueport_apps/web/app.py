@@ -22,6 +22,7 @@ from dueport_apps.web.http.errors import exception_handlers
 from dueport_apps.web.http.guards import check_every_route_is_guarded
 from dueport_apps.web.http.settings import HttpSettings, Portal
 from dueport_apps.web.http.stack import HttpBase, compression
+from dueport_apps.web.logo import create_logo_router
 from dueport_apps.web.operator.routers import create_operator_router
 from dueport_apps.web.people import PeopleFinder
 from dueport_apps.web.templating import Brand, Templates
@@ -62,6 +63,7 @@ def create_litestar(container: Container) -> Litestar:
     app = Litestar(
         route_handlers=[
             create_static_router(assets),
+            create_logo_router(settings.logo),
             create_health_router(),
             create_webhook_router(),
             create_customer_router(base.middleware(Portal.CUSTOMER)),
@@ -74,7 +76,9 @@ def create_litestar(container: Container) -> Litestar:
             "database": Provide(lambda: container.database(), sync_to_thread=False),
             "templates": Provide(lambda: templates, sync_to_thread=False),
         },
-        exception_handlers=exception_handlers(http, templates),
+        exception_handlers=exception_handlers(
+            http, templates, {portal: base.opener(portal) for portal in Portal}
+        ),
         compression_config=compression(),
         logging_config=None,
         lifespan=[lifespan],
@@ -94,12 +98,14 @@ def create_app(container: Container) -> ASGIApp:
 
 
 def _templates(container: Container, assets: Assets) -> Templates:
-    dealer = container.settings().config.dealer
+    settings = container.settings()
+    dealer = settings.config.dealer
     return Templates(
         brand=Brand(
             name=dealer.name,
             email=dealer.reply_to,
             phone=dealer.phone,
+            logo=settings.logo,
             accent=dealer.brand_color,
         ),
         time_zone=ZoneInfo(dealer.time_zone),

@@ -21,13 +21,16 @@ from litestar.enums import MediaType
 from litestar.response import Response
 from markupsafe import Markup, escape
 
+from dueport_apps.logo import Logo
 from dueport_apps.web.assets import Assets
+from dueport_apps.web.audit_words import action_words
 from dueport_apps.web.http.headers import csp_nonce
 from dueport_apps.web.http.navigation import HOME, NAVIGATION, SIGN_OUT, NavItem
 from dueport_apps.web.http.request_log import request_id
 from dueport_apps.web.http.sessions import Flash, Principal, Session
 from dueport_apps.web.http.settings import Portal
 from dueport_apps.web.http.tokens import new_token
+from dueport_apps.wording import ended
 from dueport_core.errors import Misconfigured
 from dueport_core.money import dollars, largest_remainder
 
@@ -49,7 +52,7 @@ class Brand(msgspec.Struct, frozen=True, kw_only=True):
     email: str
     phone: str = ""
     contact_url: str = "/contact"
-    logo_url: str | None = None
+    logo: Logo | None = None
     accent: str = "#1f5fbf"
 
     def __post_init__(self) -> None:
@@ -178,8 +181,10 @@ class Templates:
         detail: str,
         fragment: bool,
     ) -> Response[str]:
-        """Render an error; never fails itself, because nothing would be left to report it."""
-        template = "errors/fragment.html" if fragment else "errors/page.html"
+        """Render an error; never fails itself, because nothing would be left to report it.
+
+        Whoever is signed in keeps the portal around it, with its menu.
+        """
         facts = {
             "status": status,
             "title": title,
@@ -189,7 +194,22 @@ class Templates:
             "nonce": csp_nonce(request.scope),
             "request_id": request_id(request.scope),
         }
+        session = request.scope.get("auth")
+        known = session if isinstance(session, Session) and session.signed_in else None
         try:
+            if known is not None and known.portal is portal and not fragment:
+                return self.page(
+                    request,
+                    "errors/in_portal.html",
+                    portal=portal,
+                    status=status,
+                    account_label=str(known.data.get("account_name", "")),
+                    open_account=str(known.data.get("account_no", "")),
+                    layout=f"layouts/{portal}.html",
+                    title=title,
+                    detail=detail,
+                )
+            template = "errors/fragment.html" if fragment else "errors/page.html"
             return self._response(template, status, facts)
         except TemplateError:
             structlog.get_logger("dueport.errors").exception("the error page failed")
@@ -242,12 +262,14 @@ def _environment(
     environment.filters.update(
         {
             "dollars": dollars,
+            "ended": ended,
             "date": lambda value: date_text(value, time_zone),
             "datetime": lambda value: datetime_text(value, time_zone),
             "clock": lambda value: clock_text(value, time_zone),
             "iso": lambda value: value.isoformat(),
             "relative": lambda value: relative_text(value, now(), time_zone),
             "count": lambda value: f"{value:,}",
+            "action": action_words,
         }
     )
     environment.globals.update(

@@ -11,4 +11,4 @@ def build(settings: SmtpSettings, context: PluginContext) -> SmtpEmailSender:
 
 @hookimpl
 def register(registry: Registry) -> None:
-    registry.email("email_smtp", SmtpSettings, build)
+    registry.email("email_smtp", SmtpSettings, build, title="Mail server (SMTP)")

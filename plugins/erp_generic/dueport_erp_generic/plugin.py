@@ -14,4 +14,4 @@ def build(settings: Settings, context: PluginContext) -> ErpConnector:
 @hookimpl
 def register(registry: Registry) -> None:
     """Offer the connector as ``erp_generic``."""
-    registry.erp("erp_generic", Settings, build)
+    registry.erp("erp_generic", Settings, build, title="Generic ERP")

@@ -14,4 +14,4 @@ def build(settings: Settings, context: PluginContext) -> ErpConnector:
 @hookimpl
 def register(registry: Registry) -> None:
     """Offer the connector as ``erp_spruce``."""
-    registry.erp("erp_spruce", Settings, build)
+    registry.erp("erp_spruce", Settings, build, title="ECI Spruce")

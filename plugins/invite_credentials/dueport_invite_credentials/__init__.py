@@ -1,4 +1,4 @@
-"""Invites a customer with a generated user name and a one-time password."""
+"""Invites a customer with a generated username and a one-time password."""
 
 from dueport_invite_credentials.generator import OneTimeCredentials
 

@@ -1,4 +1,4 @@
-"""The credential delivery: the mail carries a user name and a password that works once.
+"""The credential delivery: the mail carries a username and a password that works once.
 
 The platform stores a hash of the password and shows nothing but the change page until it has been
 replaced. This plugin keeps nothing.
@@ -23,6 +23,8 @@ from dueport_ports import (
 )
 
 Sentence = Annotated[str, msgspec.Meta(max_length=400)]
+
+_GROUP = 4
 
 
 class CredentialSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,17 +57,20 @@ class CredentialDelivery(InviteDelivery):
         )
         if isinstance(issued, Skipped):
             return issued
+        contact = request.account.contact_of(request.email)
         return InviteContent(
             template="invite_credentials",
             values={
                 "account_name": request.account.name,
                 "account_no": request.account.account_no,
+                "recipient_name": contact.name.strip() if contact else "",
+                "on_file": "yes" if contact else "",
                 "message": self._settings.message,
                 "sign_in_url": request.sign_in_url,
                 "decline_url": request.decline_url,
                 "username": issued.username,
-                "one_time_password": issued.secret,
-                "expires_in": _hours(issued.expires_after_s // 3600, request.language),
+                "one_time_password": _in_groups(issued.secret),
+                "expires_at": request.expires_at,
                 "reminder": "yes" if request.reminder else "",
                 "second_check": field_words(request.second_check, request.language)
                 if request.second_check
@@ -78,7 +83,6 @@ class CredentialDelivery(InviteDelivery):
         return Path(__file__).parent / "templates"
 
 
-def _hours(number: int, language: str) -> str:
-    if language.startswith("es"):
-        return "1 hora" if number == 1 else f"{number} horas"
-    return "1 hour" if number == 1 else f"{number} hours"
+def _in_groups(secret: str) -> str:
+    """As people copy it from paper or a screen: ``XXXX-XXXX``; signing in ignores the dashes."""
+    return "-".join(secret[at : at + _GROUP] for at in range(0, len(secret), _GROUP))

@@ -1,8 +1,8 @@
-"""Makes a user name from the customer's record and a one-time password from chance alone.
+"""Makes a username from the customer's record and a one-time password from chance alone.
 
 Whatever is in the record, somebody else knows it; the last four digits of a phone number admit a
 stranger to one of a thousand bulk-invited accounts with a probability of 39 %. So a field may
-become a user name, which is no secret, and never a password.
+become a username, which is no secret, and never a password.
 """
 
 import base64
@@ -19,16 +19,18 @@ from dueport_ports import (
     UsernameSource,
     check_email,
     field_words,
+    plain_letters,
 )
 
 _SECRET_BYTES = 10
 """80 bits: sixteen base32 characters."""
 _LIFETIME_S = 72 * 3600
 _USERNAME_BYTES = 5
+_ALWAYS_FREE = "account number or random is always unique"
 
 
 class OneTimeCredentials(CredentialGenerator):
-    """User name from the chosen field, sixteen random characters, 72 hours, changed at once."""
+    """Username from the chosen field, sixteen random characters, 72 hours, changed at once."""
 
     def issue(self, request: CredentialRequest) -> Issued | Skipped:
         source = request.username_source
@@ -36,18 +38,24 @@ class OneTimeCredentials(CredentialGenerator):
         if request.username:
             return _issued(request.username)
         if source is UsernameSource.RANDOM:
-            username = _random_username(taken)
-        else:
-            username = _field_value(request)
-        words = field_words(source)
-        if not username:
-            return Skipped(reason=f"no {words} on file; add it in the ERP", field=source.value)
-        if source is UsernameSource.EMAIL and (problem := check_email(username)):
+            return _issued(_random_username(taken))
+        text = _field_text(request)
+        if source is UsernameSource.EMAIL and text and (problem := check_email(text)):
             return Skipped(reason=problem, field=source.value)
+        username = plain_letters(text)
+        if not username:
+            return Skipped(reason=_unusable(source, text), field=source.value)
         if username in taken:
-            reason = f"the user name “{username}” (from the {words}) is already in use"
+            reason = f"the username “{username}” is in use already; {_ALWAYS_FREE}"
             return Skipped(reason=reason, field=source.value)
         return _issued(username)
+
+
+def _unusable(source: UsernameSource, text: str) -> str:
+    words = field_words(source)
+    if text:
+        return f"the {words} on file holds nothing that can be typed; choose another field"
+    return f"no {words} on file; add it in the ERP"
 
 
 def _issued(username: str) -> Issued:
@@ -59,8 +67,8 @@ def _issued(username: str) -> Issued:
     )
 
 
-def _field_value(request: CredentialRequest) -> str:
-    """The field as it is compared at sign-in: lower case, numbers without punctuation."""
+def _field_text(request: CredentialRequest) -> str:
+    """The field as the record holds it; numbers without punctuation."""
     contact = _contact_for(request.account, request.email)
     match request.username_source:
         case UsernameSource.EMAIL:
@@ -77,7 +85,7 @@ def _field_value(request: CredentialRequest) -> str:
             value = re.sub(r"[^0-9]", "", request.account.ship_to_zip)[:5]
         case _:
             value = ""
-    return value.strip().lower()
+    return value.strip()
 
 
 def _contact_for(account: Account, email: str) -> Contact:

@@ -10,4 +10,6 @@ def build(settings: CredentialSettings, context: PluginContext) -> CredentialDel
 
 @hookimpl
 def register(registry: Registry) -> None:
-    registry.invite_delivery("invite_credentials", CredentialSettings, build)
+    registry.invite_delivery(
+        "invite_credentials", CredentialSettings, build, title="Invitation with credentials"
+    )

@@ -38,16 +38,18 @@ class LinkDelivery(InviteDelivery):
             return Skipped(reason=problem, field="email")
         if skipped := missing_second_check(request):
             return skipped
+        contact = request.account.contact_of(request.email)
         return InviteContent(
             template="invite_link",
             values={
                 "account_name": request.account.name,
                 "account_no": request.account.account_no,
-                "recipient_name": _name_of(request),
+                "recipient_name": contact.name.strip() if contact else "",
+                "on_file": "yes" if contact else "",
                 "message": self._settings.message,
                 "register_url": request.register_url,
                 "decline_url": request.decline_url,
-                "expires_in": _days(request.expires_in_days, request.language),
+                "expires_at": request.expires_at,
                 "reminder": "yes" if request.reminder else "",
                 "second_check": field_words(request.second_check, request.language)
                 if request.second_check
@@ -57,18 +59,3 @@ class LinkDelivery(InviteDelivery):
 
     def templates_folder(self) -> Path:
         return Path(__file__).parent / "templates"
-
-
-def _name_of(request: InviteRequest) -> str:
-    """The name of the contact that this address belongs to, or nothing."""
-    wanted = request.email.strip().casefold()
-    for contact in request.account.contacts:
-        if contact.email.strip().casefold() == wanted:
-            return contact.name.strip()
-    return ""
-
-
-def _days(number: int, language: str) -> str:
-    if language.startswith("es"):
-        return "1 día" if number == 1 else f"{number} días"
-    return "1 day" if number == 1 else f"{number} days"

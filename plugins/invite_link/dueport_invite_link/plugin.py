@@ -10,4 +10,4 @@ def build(settings: LinkSettings, context: PluginContext) -> LinkDelivery:
 
 @hookimpl
 def register(registry: Registry) -> None:
-    registry.invite_delivery("invite_link", LinkSettings, build)
+    registry.invite_delivery("invite_link", LinkSettings, build, title="Invitation by link")

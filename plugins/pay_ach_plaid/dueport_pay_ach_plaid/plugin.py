@@ -16,4 +16,4 @@ def build(settings: Settings, context: PluginContext) -> PaymentProcessor:
 @hookimpl
 def register(registry: Registry) -> None:
     """Offer ``[plugins.pay_ach_plaid]``."""
-    registry.processor("pay_ach_plaid", Settings, build)
+    registry.processor("pay_ach_plaid", Settings, build, title="Plaid")

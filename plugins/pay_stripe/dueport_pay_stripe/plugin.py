@@ -19,4 +19,4 @@ def build(settings: Settings, context: PluginContext) -> StripeProcessor:
 @hookimpl
 def register(registry: Registry) -> None:
     """Offer ``[processor.pay_stripe]``."""
-    registry.processor("pay_stripe", Settings, build)
+    registry.processor("pay_stripe", Settings, build, title="Stripe")

@@ -119,10 +119,12 @@ class FakeVendor:
         self,
         *,
         declined: DeclineCode | None = None,
+        action: bool = False,
         returned: str = "",
         return_after: datetime.timedelta = datetime.timedelta(days=3),
     ) -> Instrument:
-        """Make a bank account; ``returned="R01"`` sends every debit back after that time."""
+        """Make a bank account; ``action`` asks to sign in at the bank again before each debit, and
+        ``returned="R01"`` sends every debit back after that time."""
         return self._keep(
             Instrument(
                 instrument_ref=self._new_id("bank"),
@@ -134,7 +136,7 @@ class FakeVendor:
                 reusable=True,
                 verification=InstrumentVerification.VERIFIED,
             ),
-            Plan(declined=declined, returned=returned, return_after=return_after),
+            Plan(declined=declined, action=action, returned=returned, return_after=return_after),
         )
 
     def charge_count(self, attempt_id: str) -> int:

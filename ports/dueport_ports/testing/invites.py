@@ -4,6 +4,7 @@ Both are pure: the rehearsal that an operator looks at and the sending are the s
 suites ask again and again and compare the kinds of the answers.
 """
 
+import datetime
 import logging
 import re
 import socket
@@ -28,7 +29,7 @@ SECRET_MIN_LENGTH = 16
 EXPIRES_AFTER_MAX_S = 72 * 3600
 PLATFORM_NAMES = frozenset({"dealer", "language", "portal_url", "theme"})
 """What the platform adds to the values of every mail template."""
-PLATFORM_FILTERS = frozenset({"dollars", "day", "moment", "said", "web_link"})
+PLATFORM_FILTERS = frozenset({"dollars", "day", "deadline", "ended", "moment", "said", "web_link"})
 """The filters of mail templates beside the template engine's own."""
 
 _VARIANTS: tuple[dict[str, object], ...] = (
@@ -80,7 +81,7 @@ def sample_invite(**changes: object) -> InviteRequest:
         register_url="https://portal.example.test/register/a-token",
         decline_url="https://portal.example.test/decline/a-token",
         sign_in_url="https://portal.example.test/sign-in",
-        expires_in_days=7,
+        expires_at=datetime.datetime(2026, 12, 6, 21, tzinfo=datetime.UTC),
     )
     return msgspec.structs.replace(request, **changes)
 
@@ -208,7 +209,7 @@ class InviteDeliveryContract(_Offline, contract=True):
     def test_a_complete_account_receives_something(self, delivery: InviteDelivery) -> None:
         content = delivery.prepare(sample_invite())
         assert isinstance(content, InviteContent)
-        assert all(isinstance(value, str) for value in content.values.values())
+        assert all(isinstance(value, str | datetime.datetime) for value in content.values.values())
 
     @pytest.mark.parametrize("source", list(UsernameSource))
     def test_asking_again_gives_the_same_kind_of_answer(

@@ -7,13 +7,22 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from tests.patience import until
+
 
 class Peer:
     """The server's side of one connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, over: asyncio.Event
+    ) -> None:
         self.reader = reader
         self.writer = writer
+        self._over = over
+
+    async def stay(self) -> None:
+        """Neither read nor speak nor hang up until the test is over."""
+        await self._over.wait()
 
     def say(self, *lines: str) -> None:
         self.writer.write("".join(f"{line}\r\n" for line in lines).encode())
@@ -54,18 +63,34 @@ class Peer:
 async def raw_server(
     *conversations: Callable[[Peer], Awaitable[None]], tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
-    """Serve each connection with the next conversation, and all further ones with the last."""
+    """Serve each connection with the next conversation, and all further ones with the last.
+
+    At the end of the block every conversation is heard out: the client has hung up by then.
+    """
     waiting = list(conversations)
+    over = asyncio.Event()
+    under_way = 0
+    failures: list[AssertionError] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal under_way
+        under_way += 1
+        try:
+            await converse(Peer(reader, writer, over))
+        except AssertionError as error:
+            failures.append(error)
+        finally:
+            under_way -= 1
+
+    async def converse(peer: Peer) -> None:
         conversation = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         # The client may hang up, which some of these conversations provoke, or the test be over.
         with contextlib.suppress(
             ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError
         ):
-            await conversation(Peer(reader, writer))
-            await writer.drain()
-        writer.transport.abort()
+            await conversation(peer)
+            await peer.writer.drain()
+        peer.writer.transport.abort()
 
     listening = socket.socket()
     # Accepted connections inherit it; a kernel may otherwise take ten megabytes that nobody reads.
@@ -75,6 +100,7 @@ async def raw_server(
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        # The conversations hear the last of the client.
-        await asyncio.sleep(0.02)
+        over.set()
         server.close()
+        await until(lambda: not under_way, "the end of every conversation")
+    assert failures == []

@@ -8,6 +8,7 @@ import pytest
 
 from dueport_ports import Misconfigured, Unavailable
 from dueport_ports.testing.email import sample_email
+from tests.patience import until
 from tests.plugins.email_smtp.raw_server import Peer, raw_server
 from tests.plugins.email_smtp.smtp_server import (
     PASSWORD,
@@ -66,11 +67,10 @@ async def test_a_connection_is_replaced_after_its_share_of_messages() -> None:
 
 async def test_an_idle_connection_is_closed_politely() -> None:
     async with smtp_server() as server:
-        sender = make_sender(server.port, idle_close_s=0.05)
+        sender = make_sender(server.port, idle_close_s=0.3)
         await sender.send([sample_email(0)])
         assert server.script.connections_open == 1
-        await asyncio.sleep(0.3)
-        assert server.script.connections_open == 0
+        await until(lambda: server.script.connections_open == 0, "the connection is closed")
         assert server.script.commands["QUIT"] == 1
         assert (await sender.send([sample_email(1)]))[0].state == "sent"
         await sender.close()
@@ -105,8 +105,7 @@ async def test_closing_says_goodbye_and_leaves_no_connection() -> None:
         sender = make_sender(server.port)
         await sender.send([sample_email(number) for number in range(8)])
         await sender.close()
-        await asyncio.sleep(0.02)
-        assert server.script.connections_open == 0
+        await until(lambda: server.script.connections_open == 0, "every connection is closed")
         assert server.script.commands["QUIT"] == server.script.connections_total
 
 
@@ -145,7 +144,7 @@ async def test_a_server_that_closes_its_service_leaves_the_message_for_later() -
 async def test_a_silent_server_after_the_final_dot_is_unknown() -> None:
     async with smtp_server() as server:
         server.script.silent_after.add("customer0@example.test")
-        sender = make_sender(server.port, connections=1, data_timeout_s=0.2)
+        sender = make_sender(server.port, connections=1, data_timeout_s=1)
         results = await sender.send([sample_email(0), sample_email(1)])
         assert [result.state for result in results] == ["unknown", "sent"]
         await sender.close()
@@ -154,7 +153,7 @@ async def test_a_silent_server_after_the_final_dot_is_unknown() -> None:
 async def test_a_server_that_is_silent_before_the_message_leaves_it_for_later() -> None:
     async def say_nothing_to_mail(peer: Peer) -> None:
         await peer.greet()
-        await asyncio.sleep(30)
+        await peer.stay()
 
     async with raw_server(say_nothing_to_mail) as port:
         sender = make_sender(port, command_timeout_s=0.2)
@@ -182,7 +181,7 @@ async def test_a_refusal_within_the_message_is_heard() -> None:
         await answer_until_data(peer)
         await peer.reader.readexactly(50_000)
         peer.say("552 5.3.4 too big for us")
-        await asyncio.sleep(1)
+        await peer.stay()
 
     async with raw_server(refuse_in_the_middle) as port:
         sender = make_sender(port)
@@ -220,7 +219,7 @@ async def test_the_bounce_address_is_the_envelope_sender() -> None:
 
 async def test_a_server_lost_in_the_middle_leaves_the_rest_for_later() -> None:
     async with smtp_server() as server:
-        sender = make_sender(server.port, connections=1, connect_timeout_s=1)
+        sender = make_sender(server.port, connections=1)
         await sender.send([sample_email(99)])
         real_rcpt = server.script.handle_RCPT
 
@@ -231,7 +230,7 @@ async def test_a_server_lost_in_the_middle_leaves_the_rest_for_later() -> None:
 
         server.script.handle_RCPT = stop_at_third  # type: ignore[method-assign]  # The script is replaced.
         await sender.close()
-        sender = make_sender(server.port, connections=1, connect_timeout_s=1)
+        sender = make_sender(server.port, connections=1)
         results = await sender.send([sample_email(number) for number in range(5)])
         assert [result.state for result in results] == ["sent", "sent"] + ["refused"] * 3
         assert not any(result.permanent for result in results)
@@ -243,8 +242,11 @@ async def test_a_cancelled_send_drops_its_connection() -> None:
     async with smtp_server() as server:
         server.script.silent_after.add("customer0@example.test")
         sender = make_sender(server.port, connections=1)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(sender.send([sample_email(0)]), timeout=0.2)
+        sending = asyncio.create_task(sender.send([sample_email(0)]))
+        await until(lambda: len(server.script.messages) == 1, "the server has the message")
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
         assert (await sender.send([sample_email(1)]))[0].state == "sent"
         assert server.script.connections_total == 2
         await sender.close()
@@ -254,8 +256,7 @@ async def test_a_probe_returns_the_banner_and_signs_out() -> None:
     async with smtp_server() as server:
         sender = make_sender(server.port)
         assert "test server ready" in await sender.probe()
-        await asyncio.sleep(0.02)
-        assert server.script.connections_open == 0
+        await until(lambda: server.script.connections_open == 0, "every connection is closed")
         assert server.script.commands["MAIL"] == 0
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from dueport_email_smtp.dialogue import Dialogue
+from tests.patience import PATIENCE_S, until
 from tests.plugins.email_smtp.raw_server import Peer, raw_server
 
 CONTENT = b"x" * 1_000_000
@@ -41,20 +42,20 @@ async def test_a_line_cut_while_the_last_piece_is_kept_back_is_known() -> None:
         await asyncio.sleep(0.05)
 
     async with raw_server(cut) as port, dialogue_with(port) as dialogue:
-        assert await dialogue.write_all(CONTENT, timeout_s=5) is False
+        assert await dialogue.write_all(CONTENT, timeout_s=PATIENCE_S) is False
         assert dialogue.end_reason
-        assert await dialogue.replies(1, timeout_s=1) == []
+        assert await dialogue.replies(1, timeout_s=PATIENCE_S) == []
 
 
 async def test_a_reply_while_the_last_piece_is_kept_back_comes_too_early() -> None:
     async def refuse(peer: Peer) -> None:
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # A stream's transport reads.
         peer.say("552 too big")
-        await asyncio.sleep(5)
+        await peer.stay()
 
     async with raw_server(refuse) as port, dialogue_with(port) as dialogue:
-        assert await dialogue.write_all(CONTENT, timeout_s=5) is False
-        assert [reply.code for reply in await dialogue.replies(1, timeout_s=1)] == [552]
+        assert await dialogue.write_all(CONTENT, timeout_s=PATIENCE_S) is False
+        assert [reply.code for reply in await dialogue.replies(1, timeout_s=PATIENCE_S)] == [552]
 
 
 async def test_writing_ends_when_the_last_byte_has_left() -> None:
@@ -67,25 +68,24 @@ async def test_writing_ends_when_the_last_byte_has_left() -> None:
 
     async with raw_server(read) as port:
         async with dialogue_with(port) as dialogue:
-            assert await dialogue.write_all(CONTENT, timeout_s=5) is True
-            await asyncio.sleep(0.2)
-            assert len(got) == len(CONTENT)
+            assert await dialogue.write_all(CONTENT, timeout_s=PATIENCE_S) is True
+            await until(lambda: len(got) == len(CONTENT), "everything that has left arrives")
         assert dialogue.write(b"more") is False
 
 
 async def test_what_is_no_reply_ends_the_dialogue() -> None:
     async def babble(peer: Peer) -> None:
         peer.say("hello?")
-        await asyncio.sleep(5)
+        await peer.stay()
 
     async with raw_server(babble) as port, dialogue_with(port) as dialogue:
-        assert await dialogue.replies(1, timeout_s=1) == []
+        assert await dialogue.replies(1, timeout_s=PATIENCE_S) == []
         assert not dialogue.is_open
 
 
 async def test_silence_is_a_timeout_and_no_end() -> None:
     async def listen(peer: Peer) -> None:
-        await asyncio.sleep(5)
+        await peer.stay()
 
     async with raw_server(listen) as port, dialogue_with(port) as dialogue:
         with pytest.raises(TimeoutError):

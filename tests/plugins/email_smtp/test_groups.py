@@ -9,6 +9,7 @@ import pytest
 
 from dueport_ports import EmailResult, Misconfigured, OutgoingEmail
 from dueport_ports.testing.email import RecordedProgress, sample_email
+from tests.patience import PATIENCE_S, until
 from tests.plugins.email_smtp.raw_server import Peer, raw_server
 from tests.plugins.email_smtp.smtp_server import TestAuthority, make_sender, smtp_server
 
@@ -165,20 +166,24 @@ async def test_a_refusal_counts_although_the_line_is_cut_behind_it() -> None:
 
 
 async def test_a_service_that_closes_amid_the_group_gets_one_more_connection() -> None:
+    hung_up: list[bool] = []
+
     async def leave(peer: Peer) -> None:
         await peer.greet("PIPELINING")
         await peer.group()
         peer.say("250 OK", "421 4.3.2 shutting down")
-        await asyncio.sleep(5)
+        assert await peer.reader.read() == b"", "nothing may follow"
+        hung_up.append(True)
 
     async def take(peer: Peer) -> None:
         await peer.greet("PIPELINING")
         await peer.accept()
 
     progress = RecordedProgress()
+    # A server that hangs on after its goodbye is not waited for.
     async with raw_server(leave, take) as port:
-        # A server that hangs on after its goodbye is not waited for.
-        results = await asyncio.wait_for(send(port, 1, progress), timeout=2)
+        results = await send(port, 1, progress)
+        await until(lambda: hung_up == [True], "the first connection ends")
     assert states(results) == ["sent"]
     assert len(progress.begun) == 1
 
@@ -283,7 +288,7 @@ async def test_a_broken_off_call_leaves_one_message_per_connection_uncertain() -
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await asyncio.sleep(0.05)
+        await until(lambda: server.script.connections_open == 0, "every connection has ended")
         begun_only = set(progress.begun) - set(progress.results)
         assert len(begun_only) <= 3
         taken = {
@@ -292,6 +297,9 @@ async def test_a_broken_off_call_leaves_one_message_per_connection_uncertain() -
         }
         assert set(progress.results) <= taken <= set(progress.results) | begun_only
         await sender.close()
+
+
+_Conversation = Callable[[Peer], Awaitable[None]]
 
 
 async def _cut_in_the_middle(peer: Peer) -> None:
@@ -323,12 +331,12 @@ async def _read_nothing(peer: Peer) -> None:
     await peer.greet("PIPELINING")
     await peer.group()
     peer.say("250 OK", "250 OK", "354 go on")
-    await asyncio.sleep(2)
+    await peer.stay()
 
 
 async def _fall_silent_at_the_end(peer: Peer) -> None:
     await _cut_at_the_end(peer)
-    await asyncio.sleep(2)
+    await peer.stay()
 
 
 async def _answer_nonsense_at_the_end(peer: Peer) -> None:
@@ -336,8 +344,11 @@ async def _answer_nonsense_at_the_end(peer: Peer) -> None:
     peer.say("hello?")
 
 
-async def _send_long(port: int, **settings: object) -> EmailResult:
-    sender = make_sender(port, data_timeout_s=0.5, max_message_bytes=50_000_000, **settings)
+async def _send_long(port: int, conversation: _Conversation, **settings: object) -> EmailResult:
+    # Only a server that falls silent has to be given up.
+    timeout_s = 1.0 if conversation in (_read_nothing, _fall_silent_at_the_end) else PATIENCE_S
+    settings |= {"data_timeout_s": timeout_s, "max_message_bytes": 50_000_000}
+    sender = make_sender(port, **settings)
     (result,) = await sender.send([sample_email(0, text=LONG_TEXT)])
     await sender.close()
     return result
@@ -351,7 +362,6 @@ _FATES = [
     (_answer_nonsense_at_the_end, "unknown"),
     (_read_slowly, "sent"),
 ]
-_Conversation = Callable[[Peer], Awaitable[None]]
 
 
 @pytest.mark.parametrize(("conversation", "state"), _FATES)
@@ -359,7 +369,7 @@ async def test_a_long_message_is_uncertain_only_after_its_last_byte_has_left(
     conversation: _Conversation, state: str
 ) -> None:
     async with raw_server(conversation) as port:
-        result = await _send_long(port)
+        result = await _send_long(port, conversation)
     assert (result.state, result.permanent) == (state, False)
 
 
@@ -370,7 +380,7 @@ async def test_the_same_holds_under_tls(
     authority = TestAuthority(tmp_path)
     async with raw_server(conversation, tls=authority.server_context()) as port:
         result = await _send_long(
-            port, host="localhost", encryption="tls", ca_file=str(authority.ca_file)
+            port, conversation, host="localhost", encryption="tls", ca_file=str(authority.ca_file)
         )
     assert (result.state, result.permanent) == (state, False)
 
@@ -391,7 +401,7 @@ async def test_the_same_holds_on_the_faster_loop(
 
     async def scenario() -> None:
         async with raw_server(conversation, tls=tls) as port:
-            results.append(await _send_long(port, **settings))
+            results.append(await _send_long(port, conversation, **settings))
 
     thread = threading.Thread(target=uvloop.run, args=(scenario(),))
     thread.start()

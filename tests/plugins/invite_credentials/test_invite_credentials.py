@@ -32,6 +32,9 @@ from dueport_ports.testing.invites import (
 from tests.mail.samples import render_invite
 from tests.mail.test_rendering import Outline
 
+GROUPED = r"\b[A-Z2-7]{4}(?:-[A-Z2-7]{4}){3}\b"
+"""A one-time password as people read it: four groups of four."""
+
 
 class TestOneTimeCredentials(CredentialGeneratorContract):
     @pytest.fixture
@@ -148,6 +151,25 @@ def test_a_customer_without_the_field_is_skipped_and_told_what_to_mend(
     assert "ERP" in skipped.reason
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [("Zoë Sørensen", "zoe", "sorensen"), ("Grußmann, Žofia", "zofia", "grussmann")],
+)
+def test_a_user_name_can_be_typed_on_every_keyboard(name: str, first: str, last: str) -> None:
+    assert username(UsernameSource.FIRST_NAME, with_contact(name=name)) == first
+    assert username(UsernameSource.LAST_NAME, with_contact(name=name)) == last
+
+
+def test_a_name_without_latin_letters_gives_no_user_name() -> None:
+    skipped = OneTimeCredentials().issue(
+        credential_request(UsernameSource.LAST_NAME, with_contact(name="李 明"))
+    )
+    assert skipped == Skipped(
+        reason="the last name on file holds nothing that can be typed; choose another field",
+        field="last_name",
+    )
+
+
 def test_a_user_name_in_use_is_skipped_and_shown() -> None:
     delivery = CredentialDelivery(CredentialSettings())
     taken = frozenset({"MARIA"})
@@ -155,19 +177,23 @@ def test_a_user_name_in_use_is_skipped_and_shown() -> None:
         sample_invite(username_source=UsernameSource.FIRST_NAME, taken_usernames=taken)
     )
     assert isinstance(skipped, Skipped)
-    assert (skipped.field, "“maria”" in skipped.reason) == ("first_name", True)
+    assert skipped == Skipped(
+        reason="the username “maria” is in use already; account number or random is always unique",
+        field="first_name",
+    )
 
 
 def test_the_mail_carries_the_pair_the_address_and_the_time_limit() -> None:
     mail = render_invite(CredentialDelivery(CredentialSettings(message="Welcome aboard.")))
     sign_in = "https://pay.hillcountry.example.test/sign-in"
-    (secret,) = re.findall(r"\b[A-Z2-7]{16}\b", mail.text)
+    (secret,) = re.findall(GROUPED, mail.text)
     assert sign_in in mail.text
     assert sign_in in Outline(mail.html).links
     for part in (mail.text, Outline(mail.html).words):
         assert "maria@bluebonnet.example.test" in part
         assert secret in part
-        assert "72 hours" in part
+        assert "works until Sunday, December 6, 2026, 3:00 PM CST" in part
+        assert "Hello Maria Delgado," in part
         assert "choose your own" in part
         assert "Welcome aboard." in part
     assert secret not in mail.subject
@@ -177,8 +203,30 @@ def test_the_mailed_password_is_the_issued_one_and_the_platform_gets_both() -> N
     content = CredentialDelivery(CredentialSettings()).prepare(sample_invite())
     assert isinstance(content, InviteContent)
     assert content.credential is not None
-    assert content.values["one_time_password"] == content.credential.secret
+    mailed = content.values["one_time_password"]
+    assert isinstance(mailed, str)
+    assert re.fullmatch(GROUPED, mailed)
+    assert mailed.replace("-", "") == content.credential.secret
     assert content.values["username"] == content.credential.username
+
+
+def test_a_long_user_name_has_a_line_of_its_own() -> None:
+    account = with_contact(email="accounts.payable.department@bluebonnet-custom-homes.example.test")
+    mail = render_invite(
+        CredentialDelivery(CredentialSettings()), account=account, email=account.contacts[0].email
+    )
+    assert f"Username:\n{account.contacts[0].email}\n" in mail.text
+
+
+def test_an_address_that_is_not_on_file_is_not_said_to_be() -> None:
+    delivery = CredentialDelivery(CredentialSettings())
+    for language, on_file in (("en", "on file"), ("es", "tiene registrada")):
+        known = render_invite(delivery, language=language)
+        other = render_invite(delivery, language=language, email="me@dealer.example.test")
+        for mail, said in ((known, True), (other, False)):
+            for part in (mail.text, Outline(mail.html).words):
+                assert (on_file in " ".join(part.split())) == said
+                assert ("Maria Delgado" in part) == said
 
 
 def test_a_generator_of_ones_own_may_be_used() -> None:
@@ -193,7 +241,7 @@ def test_a_generator_of_ones_own_may_be_used() -> None:
 def test_a_reminder_carries_a_pair_of_its_own() -> None:
     mail = render_invite(CredentialDelivery(CredentialSettings()), reminder=True)
     assert mail.subject.startswith("Reminder: ")
-    assert re.search(r"\b[A-Z2-7]{16}\b", mail.text)
+    assert re.search(GROUPED, mail.text)
     for part in (mail.text, Outline(mail.html).words):
         assert "friendly reminder" in part
 
@@ -202,7 +250,8 @@ def test_the_mail_is_written_in_the_customers_language() -> None:
     mail = render_invite(CredentialDelivery(CredentialSettings()), language="es")
     assert mail.subject == "Su acceso al portal de clientes de Hill Country Supply"
     for part in (mail.text, Outline(mail.html).words):
-        assert "72 horas" in part
+        assert "hasta el domingo 6 de diciembre de 2026, 3:00 p. m. CST" in " ".join(part.split())
+        assert "Hola, Maria Delgado:" in part
         assert "Contraseña de un solo uso" in part
 
 

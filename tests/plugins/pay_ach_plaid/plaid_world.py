@@ -29,6 +29,7 @@ from dueport_ports import (
 )
 from dueport_ports.testing.context import plugin_context
 from dueport_ports.testing.processor import Behaviour, Call, Fault, ProcessorWorld, new_attempt
+from tests.patience import PATIENCE_S
 from tests.sandbox.plaid.client import schema_of
 
 START = datetime.datetime(2026, 11, 16, 15, 0, tzinfo=datetime.UTC)
@@ -92,7 +93,9 @@ class PlaidWorld(ProcessorWorld):
         self._came: list[HttpNotification] = []
         self._receiver = httpx.AsyncClient(transport=httpx.MockTransport(self._receive))
         sandbox.frame.webhooks.client = self._receiver
-        self._controls = httpx.AsyncClient(base_url=sandbox.base_url, trust_env=False)
+        self._controls = httpx.AsyncClient(
+            base_url=sandbox.base_url, trust_env=False, timeout=PATIENCE_S
+        )
 
     def another(self, **changes: Any) -> PlaidProcessor:
         """Build a processor on the same folder, as another process of the deployment has it."""

@@ -16,6 +16,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from dueport_ports import Accepted, ActionRequired, BrowserScript, CollectSession, InstrumentHealth
 from dueport_ports.testing.processor import Behaviour, new_attempt
+from tests.patience import PATIENCE_S
 from tests.plugins.pay_ach_plaid.plaid_world import PlaidWorld, item_of
 
 PAGE = """<!doctype html><html lang="en"><head><title>Pay</title>VENDOR</head>
@@ -95,7 +96,9 @@ class PayPage:
     async def heard(self, what: str) -> Any:
         """Wait for a callback and return what it was given."""
         found = await self.page.wait_for_function(
-            "(what) => window.heard.find(([name]) => name === what)", arg=what, timeout=10_000
+            "(what) => window.heard.find(([name]) => name === what)",
+            arg=what,
+            timeout=PATIENCE_S * 1000,
         )
         values: list[Any] = await found.json_value()
         return values[1] if len(values) > 1 else None

@@ -20,6 +20,7 @@ from dueport_ports import (
     Unavailable,
 )
 from dueport_ports.testing.processor import new_attempt
+from tests.patience import PATIENCE_S
 from tests.plugins.pay_ach_plaid.plaid_world import CLIENT_ID, SECRET, PlaidWorld
 
 HOUR = datetime.timedelta(hours=1)
@@ -28,7 +29,9 @@ HOUR = datetime.timedelta(hours=1)
 async def simulate(world: PlaidWorld, path: str, **body: Any) -> None:
     """Use Plaid's own sandbox calls."""
     keys = {"client_id": CLIENT_ID, "secret": SECRET}
-    async with httpx.AsyncClient(base_url=world.sandbox.plaid_url, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=world.sandbox.plaid_url, trust_env=False, timeout=PATIENCE_S
+    ) as client:
         answer = await client.post(f"/sandbox/{path}", json=keys | body)
     assert answer.is_success, answer.text
 

@@ -29,6 +29,7 @@ from dueport_ports import (
 )
 from dueport_ports.testing.context import plugin_context
 from dueport_ports.testing.processor import Behaviour, Call, Fault, ProcessorWorld
+from tests.patience import PATIENCE_S
 from tests.sandbox.stripe.contract import SpecificationContract
 
 START = datetime.datetime(2026, 11, 16, 15, 0, tzinfo=datetime.UTC)
@@ -87,9 +88,11 @@ class StripeWorld(ProcessorWorld):
         self._receiver = httpx.AsyncClient(transport=httpx.MockTransport(self._receive))
         sandbox.frame.webhooks.client = self._receiver
         self.http = httpx.AsyncClient(
-            base_url=sandbox.stripe_url, auth=(SECRET_KEY, ""), trust_env=False
+            base_url=sandbox.stripe_url, auth=(SECRET_KEY, ""), trust_env=False, timeout=PATIENCE_S
         )
-        self._controls = httpx.AsyncClient(base_url=sandbox.base_url, trust_env=False)
+        self._controls = httpx.AsyncClient(
+            base_url=sandbox.base_url, trust_env=False, timeout=PATIENCE_S
+        )
 
     async def close(self) -> None:
         await self.stripe.close()
@@ -218,7 +221,7 @@ def new_settings(base_url: str, **changes: Any) -> Settings:
         "webhook_secrets": (Secret(WEBHOOK_SECRET), Secret(OLDER_SECRET)),
         "api_url": f"{base_url}/stripe",
         "script_url": f"{base_url}/js/stripe.js",
-        "timeout_s": 5.0,
+        "timeout_s": PATIENCE_S,
         "network_retries": 0,
     }
     return Settings(**(facts | changes))

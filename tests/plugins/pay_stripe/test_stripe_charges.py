@@ -32,6 +32,7 @@ from dueport_ports import (
 )
 from dueport_ports.testing.context import plugin_context
 from dueport_ports.testing.processor import Behaviour, Call, Fault, new_attempt
+from tests.patience import until
 from tests.plugins.pay_stripe.stripe_world import StripeWorld, new_settings, stripe_world
 from tests.sandbox.stripe.contract import SpecificationContract
 
@@ -120,12 +121,15 @@ async def test_the_sdk_repeats_a_lost_call_under_the_same_key(
 async def test_a_timeout_after_the_commit_leaves_the_payment_unknown_not_failed(
     specification: SpecificationContract, tmp_path: Path
 ) -> None:
-    async with stripe_world(specification, tmp_path, timeout_s=1.0) as world:
+    async with stripe_world(specification, tmp_path, timeout_s=1.5) as world:
         attempt = await new_attempt(world, await world.instrument(Behaviour.APPROVED))
-        world.arm_kind(FaultKind.SLOW, CREATE, seconds=1.5)
+        world.arm_kind(FaultKind.SLOW, CREATE, seconds=2.0)
         assert isinstance(await world.stripe.submit(attempt), Unknown)
-        await asyncio.sleep(0.8)
-        assert isinstance(await world.stripe.lookup(attempt), Accepted)
+
+        async def is_found() -> bool:
+            return isinstance(await world.stripe.lookup(attempt), Accepted)
+
+        await until(is_found, "the charge that was committed late")
         assert await world.charges(attempt) == 1
 
 

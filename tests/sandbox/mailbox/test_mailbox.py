@@ -11,6 +11,7 @@ import pytest
 from litestar import Litestar
 
 from dueport_apps.sandbox.mailbox import Mailbox, create_mailbox_router
+from tests.patience import PATIENCE_S
 
 LINK = "https://pay.example.com/invitations/abc-123?x=1&y=2"
 
@@ -59,7 +60,7 @@ async def send(mailbox: Mailbox, message: EmailMessage, *recipients: str) -> Non
 
 async def test_a_message_is_kept_with_its_envelope_its_text_and_its_links(mailbox: Mailbox) -> None:
     await send(mailbox, letter("Pat@Example.com"))
-    message = await mailbox.wait_for("pat@example.com", 5, subject="invited")
+    message = await mailbox.wait_for("pat@example.com", PATIENCE_S, subject="invited")
     assert message.recipients == ("Pat@Example.com",)
     assert message.sender == "ar@ridgeline.example"
     assert message.text.startswith("Grüß Gott!")
@@ -76,7 +77,7 @@ async def test_waiting_in_vain_says_what_came_instead(mailbox: Mailbox) -> None:
 def test_a_test_without_an_event_loop_can_wait_too(mailbox: Mailbox) -> None:
     with smtplib.SMTP(mailbox.host, mailbox.port) as client:
         client.send_message(letter("pat@example.com"))
-    assert mailbox.wait_for_blocking("pat@example.com", 5).subject == "You are invited"
+    assert mailbox.wait_for_blocking("pat@example.com", PATIENCE_S).subject == "You are invited"
 
 
 @pytest.mark.parametrize(

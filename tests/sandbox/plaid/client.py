@@ -10,9 +10,8 @@ import urllib3
 from plaid.api import plaid_api
 from plaid.model_utils import validate_and_convert_types
 
+from tests.patience import PATIENCE_S
 from tests.sandbox.plaid.sdk_schema import SdkSchema
-
-TIMEOUT_S = 10
 
 
 @functools.cache
@@ -52,7 +51,7 @@ class PlaidClient:
             fields, kinds, ["request"], True, True, self._configuration
         )
         answer = await asyncio.to_thread(
-            getattr(self.api, method), request, _request_timeout=TIMEOUT_S
+            getattr(self.api, method), request, _request_timeout=PATIENCE_S
         )
         exchange = self.exchanges[-1]
         self._judge(kinds[0], exchange.request)

@@ -12,6 +12,7 @@ import uvicorn
 from dueport_apps.sandbox.frame import SandboxSettings
 from dueport_apps.sandbox.serve import RunningSandbox, serve_sandbox
 from dueport_apps.sandbox.webhooks import WebhookTarget
+from tests.patience import PATIENCE_S
 from tests.sandbox.plaid.client import PlaidClient, business_debit
 
 
@@ -39,9 +40,9 @@ class Receiver:
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    async def wait_for(self, count: int, timeout_s: float = 5.0) -> None:
+    async def wait_for(self, count: int) -> None:
         """Wait until so many webhooks have come."""
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.heard) < count:
                 self._came.clear()
                 await self._came.wait()

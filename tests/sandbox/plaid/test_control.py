@@ -8,6 +8,7 @@ import pytest
 
 from dueport_apps.sandbox.faults import Fault, FaultKind
 from dueport_apps.sandbox.serve import RunningSandbox
+from tests.patience import PATIENCE_S
 from tests.sandbox.plaid.client import PlaidClient
 from tests.sandbox.plaid.conftest import Linked, Receiver, link
 from tests.sandbox.plaid.test_transfers import advance, control
@@ -88,7 +89,9 @@ async def test_what_does_not_exist_is_said_so(sandbox: RunningSandbox, linked: L
         ("PATCH", "/accounts/nobody", {"blocked": True}, 400),
         ("PATCH", "/settings", {"sweep": "ledger"}, 400),
     ]
-    async with httpx.AsyncClient(base_url=f"{sandbox.base_url}/_control/plaid") as client:
+    async with httpx.AsyncClient(
+        base_url=f"{sandbox.base_url}/_control/plaid", timeout=PATIENCE_S
+    ) as client:
         for method, path, body, status in wrong:
             answer = await client.request(method, path, json=body)
             assert answer.status_code == status, path

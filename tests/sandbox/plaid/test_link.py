@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from dueport_apps.sandbox.serve import RunningSandbox
+from tests.patience import PATIENCE_S
 from tests.sandbox.plaid.client import PlaidClient
 from tests.sandbox.plaid.conftest import Linked, Receiver
 
@@ -34,7 +35,7 @@ class Pages:
     async def __call__(self, path: str, **fields: Any) -> Any:
         """Make one call and return its answer."""
         body = {"link_token": self._token, "link_session_id": self._session_id, **fields}
-        async with httpx.AsyncClient(base_url=self._base_url) as client:
+        async with httpx.AsyncClient(base_url=self._base_url, timeout=PATIENCE_S) as client:
             answer = (await client.post(f"/{path}", json=body)).json()
         self._session_id = answer.get("link_session_id", self._session_id)
         return answer

@@ -8,6 +8,7 @@ import pytest
 
 from dueport_apps.sandbox.faults import Fault, FaultKind
 from dueport_apps.sandbox.serve import RunningSandbox
+from tests.patience import PATIENCE_S
 from tests.sandbox.plaid.client import PlaidClient, business_debit
 from tests.sandbox.plaid.conftest import Linked, link
 
@@ -24,7 +25,9 @@ async def advance(
 
 async def control(sandbox: RunningSandbox, method: str, path: str, body: object) -> httpx.Response:
     """Call a control route."""
-    async with httpx.AsyncClient(base_url=f"{sandbox.base_url}/_control/plaid") as client:
+    async with httpx.AsyncClient(
+        base_url=f"{sandbox.base_url}/_control/plaid", timeout=PATIENCE_S
+    ) as client:
         answer = await client.request(method, path, json=body)
         return answer.raise_for_status()
 
@@ -248,7 +251,7 @@ async def test_proposals_that_cannot_be_meant_are_refused(
 async def test_unknown_and_missing_fields_are_named(sandbox: RunningSandbox) -> None:
     settings = sandbox.frame.settings
     keys = {"client_id": settings.plaid_client_id, "secret": settings.plaid_secret}
-    async with httpx.AsyncClient(base_url=sandbox.plaid_url) as client:
+    async with httpx.AsyncClient(base_url=sandbox.plaid_url, timeout=PATIENCE_S) as client:
         missing = await client.post("/transfer/cancel", json=keys)
         unknown = await client.post(
             "/transfer/cancel", json={**keys, "transfer_id": "x", "why": "because"}

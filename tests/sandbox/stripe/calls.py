@@ -6,6 +6,7 @@ import httpx
 import stripe
 
 from dueport_apps.sandbox.serve import RunningSandbox
+from tests.patience import PATIENCE_S
 
 
 async def pay(
@@ -26,7 +27,7 @@ async def pay(
 async def answer_the_bank(sandbox: RunningSandbox, client_secret: str, *, agree: bool) -> str:
     """Press one of the two buttons on the bank's page; return where it leads, if anywhere."""
     intent_id = client_secret.partition("_secret_")[0]
-    async with httpx.AsyncClient(base_url=sandbox.base_url) as http:
+    async with httpx.AsyncClient(base_url=sandbox.base_url, timeout=PATIENCE_S) as http:
         path = f"/stripe/challenge/{intent_id}"
         page = await http.get(path, params={"client_secret": client_secret})
         assert page.status_code == 200
@@ -39,7 +40,9 @@ async def answer_the_bank(sandbox: RunningSandbox, client_secret: str, *, agree:
 
 async def control(sandbox: RunningSandbox, path: str, body: Any = None) -> Any:
     """Use one of the sandbox's own controls."""
-    async with httpx.AsyncClient(base_url=f"{sandbox.base_url}/_control") as http:
+    async with httpx.AsyncClient(
+        base_url=f"{sandbox.base_url}/_control", timeout=PATIENCE_S
+    ) as http:
         answer = await http.post(path, json={} if body is None else body)
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None

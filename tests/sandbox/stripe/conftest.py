@@ -10,6 +10,7 @@ import stripe
 
 from dueport_apps.sandbox.frame import SandboxSettings
 from dueport_apps.sandbox.serve import RunningSandbox, serve_sandbox
+from tests.patience import PATIENCE_S
 from tests.sandbox.stripe.contract import SpecificationContract
 
 API_VERSION = "2026-08-26.dahlia"
@@ -39,7 +40,7 @@ async def client(sandbox: RunningSandbox) -> AsyncIterator[stripe.StripeClient]:
 
 @contextlib.asynccontextmanager
 async def stripe_client(
-    sandbox: RunningSandbox, *, timeout_s: float = 5, retries: int = 0, key: str = ""
+    sandbox: RunningSandbox, *, timeout_s: float = PATIENCE_S, retries: int = 0, key: str = ""
 ) -> AsyncIterator[stripe.StripeClient]:
     """Stripe's own client, talking to the sandbox while the block runs."""
     transport: Any = stripe.HTTPXClient(timeout=timeout_s)

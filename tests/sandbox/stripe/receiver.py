@@ -10,6 +10,8 @@ from typing import Any
 import stripe
 import uvicorn
 
+from tests.patience import PATIENCE_S
+
 
 @dataclass
 class Receiver:
@@ -40,7 +42,7 @@ class Receiver:
 
     async def wait_for(self, count: int) -> None:
         """Wait until that many have arrived."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             async with self.news:
                 await self.news.wait_for(lambda: len(self.arrived) >= count)
 

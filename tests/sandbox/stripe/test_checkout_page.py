@@ -7,6 +7,7 @@ import pytest
 import stripe
 
 from dueport_apps.sandbox.serve import RunningSandbox
+from tests.patience import PATIENCE_S
 from tests.sandbox.stripe.calls import answer_the_bank
 
 CARD = {"number": "4242 4242 4242 4242", "expiry": "12 / 30", "cvc": "123", "postal": "94107"}
@@ -29,7 +30,7 @@ SESSION: Any = {
 
 
 async def submit(url: str, **typed: str) -> httpx.Response:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as http:
         return await http.post(url, data={**CARD, **typed})
 
 
@@ -38,7 +39,7 @@ async def test_a_paid_session_leads_back_to_the_shop(
 ) -> None:
     session = await client.v1.checkout.sessions.create_async(SESSION)
     assert session.url is not None
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as http:
         page = await http.get(session.url)
     assert "Invoices 1001, 1002" in page.text
     assert "Pay $103.00" in page.text
@@ -86,11 +87,11 @@ async def test_the_bank_may_ask_before_the_session_completes(
     assert "/stripe/challenge/" in asked.headers["location"]
     secret = httpx.URL(asked.headers["location"]).params["client_secret"]
     back = await answer_the_bank(sandbox, secret, agree=False)
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as http:
         assert "Your bank did not agree" in (await http.get(back)).text
     asked = await submit(session.url, number="4000000000003220")
     back = await answer_the_bank(sandbox, secret, agree=True)
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as http:
         done = await http.get(back)
     assert done.headers["location"].startswith("https://shop.example/paid")
 

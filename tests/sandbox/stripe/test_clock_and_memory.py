@@ -12,6 +12,7 @@ from dueport_apps.sandbox.clock import VirtualClock
 from dueport_apps.sandbox.frame import SandboxSettings
 from dueport_apps.sandbox.serve import RunningSandbox, serve_sandbox
 from dueport_apps.sandbox.state import World
+from tests.patience import PATIENCE_S
 from tests.sandbox.stripe.calls import pay
 from tests.sandbox.stripe.conftest import START, stripe_client
 
@@ -114,7 +115,9 @@ async def test_a_file_of_another_format_is_not_misread(tmp_path: Path) -> None:
 
 
 async def test_the_clock_is_read_and_moved_over_http(sandbox: RunningSandbox) -> None:
-    async with httpx.AsyncClient(base_url=f"{sandbox.base_url}/_control") as http:
+    async with httpx.AsyncClient(
+        base_url=f"{sandbox.base_url}/_control", timeout=PATIENCE_S
+    ) as http:
         assert (await http.get("/clock")).json()["now"] == START.isoformat()
         moved = (await http.post("/clock", json={"seconds": 90_000})).json()
         assert moved["now"] == (START + timedelta(seconds=90_000)).isoformat()
@@ -130,7 +133,9 @@ async def test_a_reset_forgets_everything_and_repeats_the_same_ids(
     client: stripe.StripeClient, sandbox: RunningSandbox
 ) -> None:
     before = await pay(client)
-    async with httpx.AsyncClient(base_url=f"{sandbox.base_url}/_control") as http:
+    async with httpx.AsyncClient(
+        base_url=f"{sandbox.base_url}/_control", timeout=PATIENCE_S
+    ) as http:
         counts = (await http.get("/stripe")).json()
         assert counts["charges"] == 1
         assert (await http.post("/reset")).status_code == 204

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from dueport_apps.sandbox.serve import RunningSandbox
+from tests.patience import PATIENCE_S
 from tests.shared import shared_path
 
 DETACHED = "a detached payment method is refused, as Stripe documents; the replica charges it"
@@ -124,7 +125,7 @@ async def test_a_recorded_conversation_goes_the_same_way(
     (scenario,) = [s for s in recorded["scenarios"] if s["scenario"] == name]
     ids = Ids()
     differences = []
-    async with httpx.AsyncClient(base_url=sandbox.stripe_url) as http:
+    async with httpx.AsyncClient(base_url=sandbox.stripe_url, timeout=PATIENCE_S) as http:
         for index, step in enumerate(scenario["steps"]):
             encoded = ids.translate("&".join(encode(step["params"])))
             headers = {"authorization": f"Bearer {sandbox.frame.settings.stripe_secret_key}"}

@@ -10,6 +10,7 @@ import stripe
 
 from dueport_apps.sandbox.faults import Fault, FaultKind
 from dueport_apps.sandbox.serve import RunningSandbox
+from tests.patience import PATIENCE_S, until
 from tests.sandbox.stripe.calls import pay
 from tests.sandbox.stripe.conftest import stripe_client
 
@@ -26,7 +27,7 @@ PAYMENT: Any = {
 @pytest.fixture
 async def stubborn(sandbox: RunningSandbox) -> AsyncIterator[stripe.StripeClient]:
     """A client that repeats a lost call, as production is set up."""
-    async with stripe_client(sandbox, timeout_s=1, retries=2) as made:
+    async with stripe_client(sandbox, retries=2) as made:
         yield made
 
 
@@ -82,10 +83,10 @@ async def test_a_key_is_forgotten_after_a_day(
 async def test_a_second_call_during_the_first_is_told_to_wait(
     client: stripe.StripeClient, sandbox: RunningSandbox
 ) -> None:
-    sandbox.frame.faults.arm(Fault(kind=FaultKind.SLOW, route=PAYMENTS, seconds=0.3))
+    slow = sandbox.frame.faults.arm(Fault(kind=FaultKind.SLOW, route=PAYMENTS, seconds=1.5))
     options: Any = {"idempotency_key": "attempt-1"}
     first = asyncio.create_task(client.v1.payment_intents.create_async(PAYMENT, options))
-    await asyncio.sleep(0.1)
+    await until(lambda: slow.fired == 1, "the first call is under way")
     with pytest.raises(stripe.APIError) as conflict:
         await client.v1.payment_intents.create_async(PAYMENT, options)
     assert conflict.value.http_status == 409
@@ -118,13 +119,18 @@ async def test_a_caller_that_gives_up_after_a_cut_may_have_paid(
 async def test_a_slow_call_takes_effect_after_its_caller_has_gone(
     client: stripe.StripeClient, sandbox: RunningSandbox
 ) -> None:
-    sandbox.frame.faults.arm(Fault(kind=FaultKind.SLOW, route=PAYMENTS, seconds=0.6))
-    async with stripe_client(sandbox, timeout_s=0.2) as hurried:
-        with pytest.raises(stripe.APIConnectionError):
-            await pay(hurried)
+    slow = sandbox.frame.faults.arm(Fault(kind=FaultKind.SLOW, route=PAYMENTS, seconds=1.5))
+    async with stripe_client(sandbox) as hurried:
+        call = asyncio.create_task(pay(hurried))
+        await until(lambda: slow.fired == 1, "the call is under way")
+        call.cancel()
+        await asyncio.wait({call})
     assert await charges(client) == 0
-    await asyncio.sleep(0.7)
-    assert await charges(client) == 1
+
+    async def is_charged() -> bool:
+        return await charges(client) == 1
+
+    await until(is_charged, "the charge that nobody waits for")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +224,9 @@ async def test_a_fee_can_stay_unknown_for_some_reads(
 
 
 async def test_faults_are_armed_listed_and_cleared_over_http(sandbox: RunningSandbox) -> None:
-    async with httpx.AsyncClient(base_url=f"{sandbox.base_url}/_control") as http:
+    async with httpx.AsyncClient(
+        base_url=f"{sandbox.base_url}/_control", timeout=PATIENCE_S
+    ) as http:
         armed = await http.post("/faults", json={"kind": "lock", "route": PAYMENTS})
         assert armed.status_code == 201
         await http.post("/faults", json={"kind": "html"})

@@ -30,11 +30,12 @@ async def test_access_is_switched_off_for_everybody_at_once_and_on_again(
     twice = await program.post("accounts/1001/access/restore")
     back = await app.signed_in("ap@harbor.example")
 
-    assert off.json()["changed"] == 1
+    assert (off.json()["changed"], off.json()["logins_changed"]) == (1, 1)
     assert off.json()["logins"][0]["disabled_at"] is not None
+    assert off.json()["invitations_revoked"] == []
     assert shut_out.status_code == 303
     assert (again.status_code, twice.status_code) == (409, 409)
-    assert on.json()["changed"] == 1
+    assert (on.json()["changed"], on.json()["logins_changed"]) == (1, 1)
     assert (await back.get("/outstanding")).status_code == 200
     kinds = [step["kind"] for step in (await program.get("accounts/1001/timeline")).json()["steps"]]
     assert kinds == ["access_disabled", "access_restored"]
@@ -58,6 +59,8 @@ async def test_one_person_of_two_is_switched_off(
 async def test_disabling_kills_the_pending_invitation_too(program: Program, world: World) -> None:
     await world.invite("1001")
     off = await program.post("accounts/1001/access/disable")
-    assert off.json()["changed"] == 1
+    assert (off.json()["changed"], off.json()["logins_changed"]) == (1, 0)
+    (revoked,) = off.json()["invitations_revoked"]
+    assert (revoked["email"], revoked["state"]) == ("ap@harbor.example", "revoked")
     shown = (await program.get("accounts/1001")).json()
     assert [one["state"] for one in shown["invitations"]] == ["revoked"]

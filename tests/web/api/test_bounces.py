@@ -1,5 +1,7 @@
 """Mail that came back, reported by a program: believed only for mails that we sent there."""
 
+import datetime
+
 import pytest
 
 from tests.web.api.programs import Program, everything, problem
@@ -49,6 +51,35 @@ async def test_a_returned_address_cannot_be_invited_until_somebody_clears_it(
     assert cleared.status_code == 204
     assert nothing.status_code == 404
     assert resent.status_code == 200
+
+
+async def test_bounced_addresses_are_listed_with_whom_they_belong_to(
+    program: Program, viewer: Program, world: World
+) -> None:
+    for account_no, address in (("1001", "ap@harbor.example"), ("1002", "pay@mueller.example")):
+        await world.invite(account_no)
+        mail = await last_mail(world, account_no)
+        await program.post_raw("bounces", report(message_id(mail), address), WHOLE)
+        world.clock.advance(datetime.timedelta(hours=1))
+    first = (await viewer.get("bounces?limit=1")).json()
+    rest = (await viewer.get(f"bounces?limit=1&after={first['next']}")).json()
+    lost = await viewer.get("bounces?after=elsewhere")
+
+    (newest,), (oldest,) = first["items"], rest["items"]
+    assert newest["address"] == "pay@mueller.example"
+    assert oldest == {
+        "address": "ap@harbor.example",
+        "at": oldest["at"],
+        "reason": oldest["reason"],
+        "permanent": True,
+        "accounts": [
+            {"account_no": "1001", "account_name": "Harbor Builders, LLC", "on_file": True}
+        ],
+    }
+    assert oldest["at"] < newest["at"]
+    assert "no such user" in oldest["reason"]
+    assert rest["next"] is None
+    assert (lost.status_code, problem(lost)) == (422, "invalid")
 
 
 async def test_a_bare_status_part_counts_with_the_message_it_is_about(

@@ -40,7 +40,8 @@ async def test_the_rehearsal_shows_what_sending_does_and_changes_nothing(
     assert [one["email"] for one in shown["will"]] == ["ap@harbor.example"]
     assert [one["account_no"] for one in shown["cannot"]] == ["1003"]
     assert "fix it in the ERP" in shown["cannot"][0]["reason"]
-    assert shown["cannot"][0]["field"] == "email"
+    assert (shown["cannot"][0]["field"], shown["cannot"][0]["kind"]) == ("email", "no_email")
+    assert (shown["already"][0]["kind"], shown["will"][0]["last_failure"]) == ("pending", None)
     assert [(one["account_no"], one["state"]) for one in shown["already"]] == [("1002", "pending")]
     assert (shown["will_count"], shown["cannot_count"], shown["already_count"]) == (1, 1, 1)
     assert await everything(world) == before
@@ -119,15 +120,19 @@ async def test_what_the_body_leaves_out_is_as_the_dealer_decided(program: Progra
         "key-00000002",
     )
     assert (plain["delivery"], plain["language"], plain["send_to"]) == ("link", "en", "primary")
+    listed = (await program.get("invitations")).json()["items"]
+    assert [one["delivery"] for one in listed] == ["link", "credentials"]
+    assert [one["second_check"] for one in listed] == ["none", "none"]
     assert (chosen["delivery"], chosen["language"]) == ("credentials", "es")
 
 
 async def test_another_address_gets_the_mail_and_the_record_stays(
     program: Program, world: World
 ) -> None:
-    await campaign_of(
+    ordered = await campaign_of(
         program, {"account_no": "1001", "send_to": "address", "address": "owner@harbor.example"}
     )
+    assert ordered["send_to"] == "address"
     await world.run_jobs()
     assert [mail.to_address for mail in world.mail.sent] == ["owner@harbor.example"]
     shown = (await program.get("accounts/1001")).json()
@@ -139,11 +144,30 @@ async def test_another_address_gets_the_mail_and_the_record_stays(
 BAD_ORDERS: list[tuple[dict[str, Any], int, str, str]] = [
     ({"account_no": "4711"}, 404, "4711", ""),
     ({"account_nos": ["1001", "4711", "4712"]}, 404, "4711, 4712", ""),
-    ({}, 422, "Say who is invited", "account_nos"),
+    ({}, 422, "Say who is invited", "body"),
     ({"account_nos": []}, 422, "Nobody is selected", "account_nos"),
-    ({"account_no": " "}, 422, "Nobody is selected", "account_nos"),
+    ({"account_no": " "}, 422, "Nobody is selected", "account_no"),
     ({"matching": {"q": "nobody of this name"}}, 422, "No customer matches", ""),
-    ({"all": True, "account_no": "1001"}, 422, "account_no and all", "account_nos"),
+    ({"all": True, "account_no": "1001"}, 422, "account_no and all", "account_no"),
+    ({"account_no": "1001", "username_from": "phone"}, 422, "the dealer's policy", "username_from"),
+    (
+        {"account_no": "1001", "delivery": "link", "username_from": "phone"},
+        422,
+        "delivery is link",
+        "username_from",
+    ),
+    (
+        {"account_no": "1001", "delivery": "credentials", "second_check": "phone"},
+        422,
+        "second_check is for delivery: link",
+        "second_check",
+    ),
+    (
+        {"kind": "resend", "all": True, "send_to": "contacts"},
+        422,
+        "where the invitation went",
+        "send_to",
+    ),
     ({"account_no": "1001", "excluded": ["1002"]}, 422, "leave accounts out", "excluded"),
     (
         {"account_no": "1001", "send_to": "address", "address": "not-an-address"},
@@ -156,7 +180,7 @@ BAD_ORDERS: list[tuple[dict[str, Any], int, str, str]] = [
     (
         {"all": True, "delivery": "credentials", "username_from": "phone"},
         422,
-        "no phone number",
+        "2 without the field that is needed",
         "",
     ),
     ({"account_no": "1001", "second_check": "ship_to_zip"}, 422, "ship-to ZIP", ""),
@@ -263,10 +287,19 @@ async def test_a_declined_customer_is_invited_again_only_on_purpose(
     token = await world.invite("1001")
     await world.container.decline_invitation()(token)
     one = await invitation_id(program)
+    invited = await program.post("invitations", {"account_no": "1001"}, "key-00000001")
+    among_others = await program.post(
+        "invitations", {"account_nos": ["1001", "1003"]}, "key-00000002"
+    )
+    shown = await program.post("invitations/preview", {"account_no": "1001"})
+    for refused in (invited, among_others, shown):
+        assert "`confirm_declined: true`" in refused.json()["detail"]
+    assert (invited.status_code, among_others.status_code) == (409, 422)
     hasty = await program.post(f"invitations/{one}/resend")
     asked = await program.post(f"invitations/{one}/resend", {"confirm_declined": True})
     assert hasty.status_code == 409
     assert "declined" in hasty.json()["detail"]
+    assert "`confirm_declined: true`" in hasty.json()["detail"]
     assert asked.json()["state"] == "pending"
 
 
@@ -281,8 +314,10 @@ async def test_pending_ones_are_listed_after_some_days_and_reminded_of_once(
     reminded = await program.post("invitations/nudge", {"pending_over_days": 4})
     await world.run_jobs()
     again = await program.post("invitations/nudge", {"pending_over_days": 4})
+    still_due = (await program.get("invitations?due_after_days=1")).json()["items"]
 
     assert [one["account_no"] for one in listed] == ["1001"]
+    assert [one["account_no"] for one in still_due] == ["1002"]
     assert reminded.status_code == 201
     assert (reminded.json()["kind"], reminded.json()["recipients"]) == ("nudge", 1)
     assert len(world.mail.to("ap@harbor.example")) == 2
@@ -365,7 +400,9 @@ async def test_a_campaign_tells_what_became_of_every_mail(program: Program, worl
     assert {one["account_no"] for one in mails["items"] + rest["items"]} == {"1001", "1002"}
     assert {one["state"] for one in mails["items"] + rest["items"]} == {"sent"}
     assert queued == {"items": [], "next": None}
-    assert [one["account_no"] for one in refused] == ["1003"]
+    assert [(one["account_no"], one["kind"]) for one in refused] == [("1003", "no_email")]
+    later = (await program.post("invitations", {"all": True, "kind": "invite"}, "key-5678")).json()
+    assert "already invited" in later["detail"]
     assert [one["campaign_id"] for one in (await program.get("campaigns")).json()["items"]] == [
         campaign
     ]
@@ -380,6 +417,9 @@ async def test_a_refused_mail_shows_the_servers_words_and_can_be_sent_again(
     troubled = (await program.get("invitations?delivery_problem=true")).json()["items"]
     assert [(one["account_no"], one["mail_state"]) for one in troubled] == [("1001", "failed")]
     assert "no such user" in troubled[0]["mail_reason"]
+    order = {"kind": "resend", "account_no": "1001"}
+    (will,) = (await program.post("invitations/rehearsal", order)).json()["will"]
+    assert (will["last_failure"]["state"], will["last_failure"]["code"]) == ("failed", 550)
     again = await program.post(f"invitations/{troubled[0]['invitation_id']}/resend")
     assert again.status_code == 200
 
@@ -448,6 +488,6 @@ async def test_credentials_are_resent_with_the_user_name_that_was_promised(
     again = await program.post(f"invitations/{one}/resend")
     await world.run_jobs()
 
-    assert again.json()["delivery"] == "invite_credentials"
+    assert again.json()["delivery"] == "credentials"
     assert again.json()["username"] == "1001"
     assert "1001" in world.mail.sent[-1].text

@@ -193,6 +193,7 @@ async def test_plugins_say_why_they_are_off(viewer: Program) -> None:
     plugins = {one["name"]: one for one in (await viewer.get("plugins")).json()}
     assert plugins["fake_erp"]["is_on"] is False
     assert plugins["fake_erp"]["off_reason"] == "it is not installed"
+    assert plugins["fake_erp"]["title"] == "fake_erp"
 
 
 async def test_what_does_not_exist_is_not_found(program: Program) -> None:
@@ -229,6 +230,32 @@ async def test_the_description_is_open_and_complete(app: PortalApp, world: World
     assert schemas["InviteBody"]["additionalProperties"] is False
     assert schemas["MailTestBody"]["additionalProperties"] is False
     assert "urn:dueport:problem:conflict" in schemas["Problem"]["properties"]["type"]["enum"]
+
+
+def test_the_description_says_which_values_are_allowed() -> None:
+    described = schema()
+    bodies = described["components"]["schemas"]
+
+    def choices(body: str, field: str) -> set[str]:
+        found = bodies[body]["properties"][field]
+        kinds = [found, *found.get("oneOf", [])]
+        named = [bodies[kind["$ref"].rpartition("/")[2]] for kind in kinds if "$ref" in kind]
+        return {one for kind in (*kinds, *named) for one in kind.get("enum", []) if one}
+
+    assert choices("InvitationBody", "delivery") == choices("InviteBody", "delivery")
+    assert choices("InvitationBody", "second_check") == choices("InviteBody", "second_check")
+    assert choices("CampaignBody", "send_to") == {*choices("InviteBody", "send_to"), "customer"}
+    assert choices("AccountBody", "invitation") == {"pending", "accepted", "declined", "expired"}
+    for body, field in (
+        ("AccountBody", "status"),
+        ("PaymentBody", "badge"),
+        ("StepBody", "kind"),
+        ("CannotBody", "kind"),
+        ("AlreadyBody", "kind"),
+        ("LoginBody", "role"),
+        ("SyncRunBody", "state"),
+    ):
+        assert len(choices(body, field)) > 1, (body, field)
 
 
 def test_the_examples_of_the_description_are_bodies_that_are_taken() -> None:

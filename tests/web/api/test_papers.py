@@ -24,6 +24,19 @@ async def test_codes_are_listed_for_those_who_cannot_sign_in_and_renewed(
     assert again[0]["code"] == renewed["code"]
 
 
+async def test_the_audit_log_says_who_took_how_many_codes(program: Program, world: World) -> None:
+    await program.get("enrolment-codes?limit=2")
+    await program.get("enrolment-codes?limit=2&after=1002")
+    async with world.container.uow()() as uow:
+        newest, oldest = (stored.entry for stored in await uow.audit.page(None, 2))
+
+    for entry, codes in ((oldest, "2"), (newest, "1")):
+        assert (entry.action, entry.subject) == ("enrolment.exported", "accounts")
+        assert entry.detail == {"codes": codes}
+        assert entry.actor_kind == "api_key"
+        assert entry.actor_name
+
+
 async def test_the_announcement_is_a_letter_a_text_and_a_page(program: Program) -> None:
     pdf = await program.get("announcement")
     text = await program.get("announcement?format=text")

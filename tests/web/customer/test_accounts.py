@@ -109,6 +109,6 @@ async def test_without_any_account_left_nobody_can_tell_that_there_was_a_login(
         await browser.get("/sign-in")
         response = await browser.post("/sign-in", {"login": login, "password": password})
         told.append((response.status_code, browser.notices))
-    assert told == [(403, ["That e-mail or password is not right."])] * 3
+    assert told == [(403, ["That login or password is not right."])] * 3
     await world.container.disable_access().restore("1001", who.principal_id, world.staff)
     await app.signed_in("ap@harbor.example")

@@ -5,6 +5,7 @@ import datetime
 import pytest
 
 from dueport_core.invitations import InvitationState
+from tests.inviting import decline_token_in
 from tests.web.portal import Browser, PortalApp
 from tests.world import PASSWORD, World
 
@@ -119,7 +120,7 @@ async def test_a_used_link_says_that_it_works_once_and_offers_to_sign_in(
     other = app.browser()
     response = await other.open(f"/register/{token}")
     assert response.status_code == 410
-    assert "You have registered already" in other.text
+    assert "from then on you sign in with your password" in other.text
     assert 'href="/sign-in"' in other.page
     assert 'href="/contact"' in other.page
 
@@ -137,7 +138,7 @@ async def test_an_expired_link_explains_itself(app: PortalApp, world: World, tok
 async def test_an_unknown_link_explains_itself(app: PortalApp) -> None:
     browser = app.browser()
     response = await browser.open("/register/never-issued")
-    assert response.status_code == 410
+    assert response.status_code == 404
     assert "A part of the address is missing" in browser.text
     assert 'href="/contact"' in browser.page
 
@@ -211,7 +212,7 @@ async def test_an_invitation_is_declined_after_asking(
     assert await state_of(world) is InvitationState.DECLINED
     late = app.browser()
     assert (await late.open(f"/register/{token}")).status_code == 410
-    assert "declined or withdrawn" in late.text
+    assert "was declined on Mar 31, 2026" in late.text
     assert await events_of(world) == ["invited", "declined"]
 
 
@@ -222,10 +223,36 @@ async def test_declining_needs_the_forms_token(app: PortalApp, world: World, tok
     assert await state_of(world) is InvitationState.PENDING
 
 
-async def test_a_decline_link_can_still_register(app: PortalApp, token: str) -> None:
+async def test_what_declines_can_do_nothing_else(app: PortalApp, world: World, token: str) -> None:
+    mail = world.mail.sent[-1]
+    decline = decline_token_in(mail.text)
+    assert decline != token
+    assert decline in mail.html
+    assert token not in str(mail.headers)
     browser = app.browser()
-    await browser.get(f"/invitation/{token}/decline")
-    assert (await browser.get("/register")).status_code == 200
+    for path in (f"/invitation/{decline}/decline", f"/invitation/{token}/decline"):
+        assert (await browser.open(path)).status_code == 200
+        assert "Use the button in the mail" in browser.text
+        assert "/register" not in browser.page
+        assert (await browser.get("/register")).status_code == 404, "no right came along"
+    assert (await browser.open(f"/register/{decline}")).status_code == 404
+    assert "This link does not work" in browser.text
+    assert (await browser.post("/register", FILLED)).status_code == 404
+    await browser.get(f"/invitation/{decline}/decline")
+    assert (await browser.post(f"/invitation/{decline}/decline")).status_code == 200
+    assert await state_of(world) is InvitationState.DECLINED
+    assert (await app.browser().open(f"/invitation/{decline}/decline")).status_code == 410
+
+
+async def test_an_expired_invitation_is_not_declined_and_asks_for_nothing(
+    app: PortalApp, world: World, token: str
+) -> None:
+    decline = decline_token_in(world.mail.sent[-1].text)
+    world.clock.advance(datetime.timedelta(days=8))
+    browser = app.browser()
+    assert (await browser.open(f"/invitation/{decline}/decline")).status_code == 410
+    assert "Nothing is left to decline" in browser.text
+    assert "/register/ask" not in browser.page
 
 
 async def test_a_mail_program_declines_with_one_click(
@@ -275,6 +302,7 @@ async def test_an_expired_link_can_be_asked_for_again_once_a_day(
     assert len(asked) == 1
     assert "Harbor Builders, LLC" in asked[0].text
     assert "/operator/customers/1001" in asked[0].text
+    assert asked[0].reply_to == "ap@harbor.example"
     assert (await events_of(world)).count("asked_again") == 1
     async with world.container.uow()() as uow:
         row = (await uow.invitations.of_account("1001"))[0].invitation

@@ -59,6 +59,9 @@ async def test_everybody_who_was_signed_in_is_signed_out_and_the_owner_is_told(
     told = world.mail.to("ap@harbor.example")[-1]
     assert "Your password was changed" in told.text
     assert "/forgot-password" in told.text
+    # What a browser says of itself is anybody's words.
+    assert "a browser" in told.text
+    assert browser.client.headers["user-agent"] not in told.text + told.html
     async with world.container.uow()() as uow:
         newest = (await uow.audit.page(None, 1))[0]
     assert newest.entry.action == "password.reset"

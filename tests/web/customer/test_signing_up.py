@@ -11,7 +11,7 @@ from dueport_apps.usecases.mail_records import MailState
 from dueport_core.invitations import InvitationState
 from dueport_ports import Contact
 from tests.databases import TestDatabases
-from tests.inviting import FILLED, invitation_row, policies, timeline
+from tests.inviting import FILLED, decline_token_in, invitation_row, policies, timeline
 from tests.web.portal import Browser, PortalApp, portal
 from tests.world import World, account, open_world, token_in
 
@@ -128,6 +128,58 @@ async def test_the_link_that_the_dealer_sent_stays_good(app: PortalApp, world: W
     await signed_up(world, "pay@mueller.example")
     for token in (first, token_in(world.mail.sent[-1].text)):
         assert (await app.browser().open(f"/register/{token}")).status_code == 200
+
+
+@pytest.mark.parametrize("over", ["expired", "declined"])
+async def test_a_new_mail_does_not_bring_older_links_back(
+    app: PortalApp, world: World, over: str
+) -> None:
+    first = await world.invite("1002")
+    if over == "declined":
+        await world.container.decline_invitation()(first)
+    world.clock.advance(datetime.timedelta(days=8))
+    await world.container.expire_invitations()()
+    await signed_up(world, "pay@mueller.example")
+    browser = app.browser()
+    assert (await browser.open(f"/register/{first}")).status_code == 410
+    assert "sent a newer mail for Müller & Sons" in browser.text
+    token = token_in(world.mail.sent[-1].text)
+    assert (await app.browser().open(f"/register/{token}")).status_code == 200
+
+
+async def test_whoever_did_not_ask_takes_that_link_back_and_no_other(
+    app: PortalApp, world: World
+) -> None:
+    first = await world.invite("1002")
+    await signed_up(world, "pay@mueller.example")
+    mail = world.mail.sent[-1].text
+    browser = app.browser()
+    assert (await browser.open(f"/invitation/{decline_token_in(mail)}/decline")).status_code == 200
+    assert "Make this link void?" in browser.text
+    assert "an invitation that Cedar Yard Supply sent you stays good" in browser.text
+    await browser.post(f"/invitation/{decline_token_in(mail)}/decline")
+    assert "The link is void" in browser.text
+    assert (await app.browser().open(f"/register/{token_in(mail)}")).status_code == 410
+    assert (await app.browser().open(f"/register/{first}")).status_code == 200
+    row = (await invitation_row(world, "1002")).invitation
+    assert row.state is InvitationState.PENDING
+    assert "not_asked" in await timeline(world, "1002")
+    again = await app.browser().open(f"/invitation/{decline_token_in(mail)}/decline")
+    assert again.status_code == 410
+
+
+async def test_an_invitation_that_nobody_asked_for_waits_for_nobody(
+    app: PortalApp, world: World
+) -> None:
+    await signed_up(world, "pay@mueller.example")
+    await world.container.decline_invitation()(decline_token_in(world.mail.sent[-1].text))
+    await world.container.expire_invitations()()
+    row = (await invitation_row(world, "1002")).invitation
+    assert row.state is InvitationState.EXPIRED
+    world.clock.advance(datetime.timedelta(hours=2))
+    await signed_up(world, "pay@mueller.example")
+    token = token_in(world.mail.sent[-1].text)
+    assert (await app.browser().open(f"/register/{token}")).status_code == 200
 
 
 async def test_one_login_per_customer_is_the_primary_address(strict: World) -> None:

@@ -77,7 +77,11 @@ class Web:
                 self._customer(base),
                 self._operator(base),
             ],
-            exception_handlers=exception_handlers(self.settings, self.templates),
+            exception_handlers=exception_handlers(
+                self.settings,
+                self.templates,
+                {portal: base.opener(portal) for portal in Portal},
+            ),
             compression_config=compression(),
             openapi_config=None,
             logging_config=None,

@@ -6,6 +6,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+import structlog
 from litestar import Litestar, Request, get
 
 from dueport_apps.web.http.guards import check_every_route_is_guarded, customer_required
@@ -134,7 +135,16 @@ async def test_programs_get_problem_details_with_a_stable_type() -> None:
     assert closed.json()["type"] == "urn:dueport:problem:forbidden"
 
 
-async def test_an_unexpected_error_is_logged_under_its_request_and_tells_nothing() -> None:
+async def test_an_unexpected_error_is_logged_under_its_request_and_tells_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Loggers would remember how they were set up here for as long as the process lives.
+    remembering = structlog.configure
+    monkeypatch.setattr(
+        structlog,
+        "configure",
+        lambda **given: remembering(**given | {"cache_logger_on_first_use": False}),
+    )
     stream = StringIO()
     configure_logging(stream=stream)
     async with Web().browser() as client:

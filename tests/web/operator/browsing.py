@@ -54,6 +54,7 @@ class Site(msgspec.Struct, kw_only=True):
             "campaigns",
             "invitations?days=1",
             "invitations?tab=problems",
+            "invitations?tab=bounced",
             "invitations?tab=fix",
             "announcement",
             "enrolment-codes",
@@ -112,6 +113,10 @@ async def site(
             campaign = await world.start_campaign("1004", "1006", "1007", "1008")
             await world.run_jobs()
             async with world.container.uow()() as uow:
+                for number in (7, 8):
+                    said = "5.1.1 " + "no such mailbox here " * number
+                    await uow.bounces.mark(email_of(number), world.clock.now(), said)
+                await uow.commit()
                 rows, _ = await uow.settlements.rows(None, 1)
             config = uvicorn.Config(create_app(world.container), log_level="warning", lifespan="on")
             server = uvicorn.Server(config)

@@ -1,6 +1,7 @@
 """The follow-up page, the account's invitation panel, access, and the announcement."""
 
 import datetime
+import html
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,6 +27,7 @@ async def test_the_page_starts_empty_and_says_what_to_do(admin: Desk) -> None:
     for tab, words in {
         "asked": "Nobody asked for a new link",
         "problems": "Every mail arrived",
+        "bounced": "No address bounces",
     }.items():
         assert words in (await admin.browser.get(f"/operator/invitations?tab={tab}")).text
 
@@ -38,6 +40,9 @@ async def test_the_funnel_counts_how_far_customers_got(admin: Desk, world: World
     await admin.browser.get("/operator/invitations")
     words = admin.browser.text
     assert "Invited 2 of 4" in words
+    assert "50% of all customers were invited" in words
+    bars = re.findall(r'dp-funnel-bar" width="(\d+)"', admin.browser.page)
+    assert bars == ["500", "250", "250", "0"], "bars are shares of all customers"
     assert "Opened the link 1 (50%)" in words
     assert "Registered 1 (50%)" in words
     assert "First payment 0 (0%)" in words
@@ -67,6 +72,79 @@ async def test_one_click_reminds_and_a_second_press_for_all_reminds_nobody_twice
     assert len(world.mail.sent) == 4
     assert "Reminded" in desk.browser.text
     await desk.browser.close()
+
+
+async def test_only_those_who_are_due_are_counted_and_offered_a_reminder(
+    app: PortalApp, world: World
+) -> None:
+    world.mail.refuse("ap@harbor.example", 550, "5.1.1 no such mailbox")
+    await world.start_campaign("1001", "1002")
+    await world.run_jobs()
+    world.clock.advance(datetime.timedelta(days=3))
+    desk = await sign_in(app)
+    here = "/operator/invitations?days=2"
+    page = (await desk.browser.get(here)).text
+    assert sorted(listed(page)) == ["1001", "1002"]
+    assert "Remind the 1 who is due" in desk.browser.text
+    one = await _invitation(world, "1002")
+    pressed = {"invitation_id": one, "_back": here}
+    await desk.browser.submit("/operator/invitations/remind", pressed)
+    assert "1 reminder is on the way." in desk.browser.notices[0]
+    assert "Mail not sent yet" in desk.browser.text
+    await world.run_jobs()
+    page = (await desk.browser.get(here)).text
+    assert "Nobody is due for a reminder." in desk.browser.text
+    assert "Reminded just now" in desk.browser.text
+    assert page.count(">Remind<") == 0
+    assert 'id="remind-all"' not in page
+
+    await desk.browser.submit(
+        "/operator/invitations/remind", {"which": "all", "days": "2", "_back": here}
+    )
+    assert "1 reminded within the last 2 days" in desk.browser.notices[0]
+    assert "1 whose last mail did not arrive" in desk.browser.notices[0]
+    await desk.browser.close()
+
+
+async def test_reminding_all_says_who_was_left_out_and_why(app: PortalApp, world: World) -> None:
+    world.mail.refuse("ap@harbor.example", 550, "5.1.1 no such mailbox")
+    await world.start_campaign("1001", "1002")
+    await world.run_jobs()
+    world.clock.advance(datetime.timedelta(days=3))
+    desk = await sign_in(app)
+    await desk.browser.get("/operator/invitations?days=2")
+    await desk.browser.submit("/operator/invitations/remind", {"which": "all", "days": "2"})
+    assert "1 customer was left out; the lists below say why." in desk.browser.notices[0]
+    assert "Could not be reminded 1" in desk.browser.text
+    refusals = re.search(r'href="([^"]+state=refusals)"', desk.browser.page)
+    assert refusals is not None
+    await desk.browser.get(refusals[1])
+    assert "Its last mail did not arrive" in desk.browser.text
+    assert "Send it again, or to another address" in desk.browser.text
+    await desk.browser.close()
+
+
+@pytest.mark.parametrize("typed", ["-3", "abc", "0", "99999", "²"])
+async def test_a_number_of_days_that_cannot_be_meant_is_said_and_kept(
+    admin: Desk, typed: str
+) -> None:
+    response = await admin.browser.get(f"/operator/invitations?days={typed}")
+    assert response.status_code == 422
+    assert "Type a number of days from 1 to 366." in admin.browser.text
+    assert f'name="days" inputmode="numeric" maxlength="20" value="{typed}"' in admin.browser.page
+
+
+async def test_an_invitation_that_is_gone_is_called_that(admin: Desk) -> None:
+    await admin.browser.get("/operator/invitations")
+    for step in ("resend", "remind"):
+        await admin.browser.submit(f"/operator/invitations/{step}", {"invitation_id": "gone"})
+        assert "This invitation does not exist any more." in admin.browser.notices[0]
+
+
+async def test_the_setting_that_reminds_by_itself_is_named(admin: Desk, world: World) -> None:
+    await world.invite("1001")
+    await admin.browser.get("/operator/invitations?days=1")
+    assert "remind_after_days in the section policies.invite" in admin.browser.text
 
 
 async def test_ticked_ones_are_reminded(admin: Desk, world: World) -> None:
@@ -129,10 +207,83 @@ async def test_a_bounce_is_cleared_and_tried_again(admin: Desk, world: World) ->
     assert "No mail to this address came back" in admin.browser.notices[-1]
 
 
+async def test_bounced_addresses_are_listed_with_what_to_do_and_cleared(
+    admin: Desk, world: World
+) -> None:
+    await world.start_campaign(
+        "1002", recipient=InviteRecipient.OTHER, address="clerk@mueller.example"
+    )
+    async with world.container.uow()() as uow:
+        for address, reason in {
+            "typo@elsewhere.example": "host not found",
+            "clerk@mueller.example": "4.2.2 mailbox full",
+            "ap@harbor.example": "5.1.1 no such user",
+        }.items():
+            world.clock.advance(datetime.timedelta(minutes=1))
+            await uow.bounces.mark(address, world.clock.now(), reason)
+        await uow.commit()
+    await admin.browser.get("/operator/invitations?tab=bounced")
+    harbor, mueller, typo = re.findall(r"<tr>(.*?)</tr>", admin.browser.page, re.DOTALL)[1:]
+    for row, words in (
+        (
+            harbor,
+            ("ap@harbor.example", "customers/1001", "Permanent", "no such user", "Fix in ERP"),
+        ),
+        (mueller, ("clerk@mueller.example", "customers/1002", "Temporary", "Not on file")),
+        (typo, ("typo@elsewhere.example", "Nobody’s", "host not found")),
+    ):
+        for expected in words:
+            assert expected in row, expected
+    assert "Fix in ERP" not in mueller + typo
+    assert "Bounced 3" in admin.browser.text
+
+    back = "/operator/invitations?tab=bounced"
+    await admin.browser.submit(
+        "/operator/invitations/clear-bounce", {"address": "ap@harbor.example", "_back": back}
+    )
+    assert "Mail can go to ap@harbor.example again" in admin.browser.notices[0]
+    assert "Bounced 2" in admin.browser.text
+    assert "clerk@mueller.example" in admin.browser.text
+
+
+async def test_a_long_list_of_bounced_addresses_comes_in_pages(admin: Desk, world: World) -> None:
+    async with world.container.uow()() as uow:
+        for number in range(51):
+            await uow.bounces.mark(f"{number:03}@a.example", world.clock.now(), "5.1.1 unknown")
+        await uow.commit()
+    await admin.browser.get("/operator/invitations?tab=bounced")
+    found = re.search(r'href="([^"]+)" rel="next"', admin.browser.page)
+    assert found is not None
+    assert "000@a.example" not in admin.browser.text
+    assert "050@a.example" in admin.browser.text
+    following = html.unescape(found[1])
+    rows = await admin.browser.client.get(f"{following}&part=rows")
+    assert "<html" not in rows.text
+    assert rows.text.count("<tr") == 1
+    await admin.browser.get(following)
+    assert "000@a.example" in admin.browser.text
+    assert "First page" in admin.browser.text
+
+
 async def test_who_cannot_be_mailed_is_listed_for_the_erp(admin: Desk) -> None:
     page = (await admin.browser.get("/operator/invitations?tab=fix")).text
     assert sorted(listed(page)) == ["1003", "1004"]
     assert "No e-mail address" in page
+
+
+async def test_who_is_invited_at_another_address_needs_nothing_fixed(
+    admin: Desk, world: World
+) -> None:
+    await world.start_campaign(
+        "1003", recipient=InviteRecipient.OTHER, address="clerk@nomail.example"
+    )
+    page = (await admin.browser.get("/operator/invitations?tab=fix")).text
+    assert listed(page) == ["1004"]
+    async with world.container.uow()() as uow:
+        await uow.bounces.mark("clerk@nomail.example", world.clock.now(), "5.1.1 unknown")
+        await uow.commit()
+    page = (await admin.browser.get("/operator/invitations?tab=fix")).text
+    assert sorted(listed(page)) == ["1003", "1004"], "that address does not work either"
 
 
 async def test_revoking_kills_the_link_at_once(admin: Desk, world: World) -> None:
@@ -169,7 +320,7 @@ async def test_disabled_access_ends_the_session_and_can_be_restored(
     (login,) = await _logins(world, "1001")
     await admin.browser.submit("/operator/customers/1001/access/disable", {"user_id": login})
     assert "1 access is disabled" in admin.browser.notices[0]
-    assert "Disabled" in admin.browser.text
+    assert "Portal access disabled" in admin.browser.text
     assert (await customer.get("/outstanding")).status_code == 303
 
     await admin.browser.submit("/operator/customers/1001/access/restore", {"user_id": login})
@@ -213,7 +364,7 @@ async def test_without_enrolment_codes_there_are_none_to_download(admin: Desk) -
     await admin.step_up()
     assert "switched off" in (await admin.browser.get("/operator/enrolment-codes")).text
     assert (await admin.browser.get("/operator/enrolment-codes.csv")).status_code == 409
-    assert "Enrolment code" not in (await admin.browser.get("/operator/customers/1001")).text
+    assert "Enrollment code" not in (await admin.browser.get("/operator/customers/1001")).text
 
 
 @pytest.fixture
@@ -243,6 +394,11 @@ async def test_all_codes_need_a_fresh_proof_of_who_asks(coded: Desk) -> None:
     assert [line.split(",")[0].strip('"') for line in lines[1:]] == ["1001", "1002"]
     letters = await coded.browser.client.get("/operator/enrolment-letters.pdf")
     assert letters.content.startswith(b"%PDF")
+    async with coded.app.world.container.uow()() as uow:
+        taken = [stored.entry for stored in await uow.audit.page(None, 2)]
+    for entry in taken:
+        assert (entry.action, entry.detail) == ("enrolment.exported", {"codes": "2"})
+        assert entry.actor_name == "Olivia Operator"
 
 
 async def test_a_new_code_voids_the_old_one(coded: Desk) -> None:
@@ -262,6 +418,12 @@ async def test_a_reader_may_look_and_not_act(reader: Desk, world: World) -> None
     one = await _invitation(world, "1001")
     page = (await reader.browser.get("/operator/invitations?days=1")).text
     assert "Remind" not in page.replace("Reminders go only", "")
+    async with world.container.uow()() as uow:
+        await uow.bounces.mark("ap@harbor.example", world.clock.now(), "5.1.1 unknown")
+        await uow.commit()
+    page = (await reader.browser.get("/operator/invitations?tab=bounced")).text
+    assert "ap@harbor.example" in page
+    assert "Clear" not in page
     for path in (
         "/operator/invitations/remind",
         "/operator/invitations/resend",

@@ -1,10 +1,14 @@
 """Inviting by hand in a real browser: the selection lasts, the dialog answers, progress is live."""
 
+import datetime
 import re
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
+from dueport_apps.usecases.invite_records import InviteOptions, InviteRecipient, Selection
+from dueport_apps.usecases.plan_invitations import InviteOrder
+from dueport_apps.usecases.records import AccountFilter
 from tests.web.operator.browsing import Site, email_of, signed_in
 
 pytestmark = pytest.mark.journey
@@ -176,6 +180,26 @@ async def test_the_dialog_answers_while_fields_change_and_is_usable_by_keyboard(
     await page.context.close()
 
 
+async def test_a_long_list_of_the_rehearsal_grows_in_place(site: Site, browser: Browser) -> None:
+    to_one = InviteOptions(recipient=InviteRecipient.OTHER, address="trial@cedaryard.example")
+    draft = await site.world.container.draft_campaign()(
+        InviteOrder(selection=Selection(matching=AccountFilter()), options=to_one), site.world.staff
+    )
+    for scripts in (True, False):
+        page = await signed_in(site, browser, scripts=scripts)
+        await page.goto(f"{site.url}/operator/campaigns/{draft.campaign_id}/edit")
+        people = page.locator(".dp-sorted-will .dp-people > li:not(.dp-people-more)")
+        total = int(await page.locator(".dp-sort-will strong").inner_text())
+        await expect(people).to_have_count(50)
+        await page.get_by_role("link", name=f"Show the next {total - 50}").click()
+        await expect(people).to_have_count(total if scripts else total - 50)
+        await expect(page.get_by_role("link", name="Show the next")).to_have_count(0)
+        if not scripts:
+            await page.get_by_role("link", name="From the beginning").click()
+            await expect(people).to_have_count(50)
+        await page.context.close()
+
+
 async def test_progress_is_followed_live_and_the_page_turns_when_it_is_done(
     site: Site, browser: Browser
 ) -> None:
@@ -196,13 +220,45 @@ async def test_progress_is_followed_live_and_the_page_turns_when_it_is_done(
     await page.context.close()
 
 
+async def test_lists_follow_the_progress_unless_somebody_is_at_work_on_them(
+    site: Site, browser: Browser
+) -> None:
+    site.world.mail.refuse(email_of(51), 550, "5.1.1 no such mailbox")
+    site.world.mail.refuse(email_of(52), 451, "4.7.1 try again later")
+    page = await signed_in(site, browser)
+    campaign = await site.world.start_campaign("1050", "1051", "1052")
+    await page.goto(f"{site.url}/operator/campaigns/{campaign.campaign_id}")
+    rows = page.locator("#campaign-recipients tbody")
+    await expect(rows.get_by_text("Queued")).to_have_count(3)
+    await site.world.run_jobs()
+    await expect(rows.get_by_text("try 2 of 8")).to_be_visible(timeout=20_000)
+    await expect(rows.get_by_text("Queued")).to_have_count(0)
+    await expect(page.locator("#campaign-tab-failed")).to_be_visible()
+    await expect(page.locator("#campaign-live")).to_contain_text("Waiting, next try")
+
+    await rows.get_by_role("checkbox").check()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    site.world.clock.advance(datetime.timedelta(minutes=1))
+    await site.world.run_jobs()
+    await expect(page.get_by_text("it has changed since")).to_be_visible(timeout=20_000)
+    await expect(page.locator("#campaign-live")).to_contain_text("try 3 of 8")
+    await expect(rows.get_by_role("checkbox")).to_be_checked()
+    assert [url for url in asked if "part=recipients" in url] == []
+    await page.wait_for_timeout(6_000)
+    assert len([url for url in asked if "part=tabs" in url]) == 1, "nothing new, nothing asked"
+    await page.get_by_role("link", name="Refresh").click()
+    await expect(rows.get_by_text("try 3 of 8")).to_be_visible()
+    await page.context.close()
+
+
 @pytest.mark.parametrize("scripts", [True, False])
 async def test_a_link_is_copied_where_the_mail_failed(
     site: Site, browser: Browser, scripts: bool
 ) -> None:
     page = await signed_in(site, browser, scripts=scripts)
     await page.goto(f"{site.url}/operator/campaigns/{site.campaign_id}?state=failed")
-    await page.get_by_role("button", name="Copy link").click()
+    await page.get_by_role("button", name="Copy link" if scripts else "Show link").click()
     field = page.get_by_label(f"Link for {email_of(8)}")
     await expect(field).to_have_value(re.compile("/register/"))
     await page.context.close()

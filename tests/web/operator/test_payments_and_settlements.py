@@ -5,6 +5,9 @@ import re
 import zipfile
 from io import BytesIO
 
+import pytest
+
+from dueport_apps.plugin_loader import PluginCatalog
 from dueport_apps.usecases.post_settlement import PostSettlementCommand
 from dueport_apps.usecases.records import OperatorRole
 from dueport_core.errors import Unavailable
@@ -117,6 +120,25 @@ async def test_a_processor_that_is_down_is_told_and_nothing_changes(
 
     assert "the line is cut" in admin.browser.notices[0]
     assert (await world.payment(payment.payment_id)).state is PaymentState.SETTLED
+
+
+async def test_processors_are_called_by_their_titles(
+    admin: Desk, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment, settlement_id = await paid_out(world)
+    titles = {PROCESSOR: "Fake Pay", "fake_erp": "Fake Books"}
+    monkeypatch.setattr(PluginCatalog, "title", lambda _, name: titles.get(name, name))
+    for page, words in {
+        "settlements": "Fake Pay",
+        f"settlements/{settlement_id}": "of Fake Pay",
+        f"payments/{payment.payment_id}": "Processor Fake Pay",
+        "integration": "Fake Pay",
+    }.items():
+        await admin.browser.get(f"/operator/{page}")
+        assert words in admin.browser.text, page
+        # What identifies an entry of the journal stays as it is.
+        assert PROCESSOR not in re.sub(r"\w+:\S+", "", admin.browser.text), page
+    assert "What Fake Books can do" in admin.browser.text
 
 
 async def test_a_settlement_is_proved_to_the_cent(admin: Desk, world: World) -> None:

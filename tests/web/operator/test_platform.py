@@ -1,10 +1,16 @@
 """Integration, plugins, the audit log and API keys."""
 
 import csv
+import datetime
 import io
 import re
 
+from dueport_apps.usecases.invite_records import CampaignKind
 from dueport_apps.usecases.records import OperatorRole, SyncRun
+from dueport_apps.web.audit_words import ACTION_WORDS, action_words
+from dueport_core.payments import PaymentState
+from dueport_core.postings import PostingState
+from dueport_core.settlements import SettlementState
 from dueport_ports import Entity, RowGrade, RowProblem
 from tests.web.operator.desk import Desk, sign_in
 from tests.web.portal import PortalApp
@@ -98,6 +104,7 @@ async def test_the_audit_log_is_filtered_and_verified(admin: Desk) -> None:
     await admin.send(await admin.draft("1001"))
     page = await admin.browser.get("/operator/audit?subject=account:1001")
     assert "campaign.invite" in page.text
+    assert "Invitations sent" in admin.browser.text
     assert "sign_in.done" not in page.text
     await admin.browser.submit("/operator/audit/verify")
     assert admin.browser.notices == ["The chain is intact: no entry was changed or removed."]
@@ -131,6 +138,48 @@ async def test_a_key_without_name_or_permission_is_refused_by_field(admin: Desk)
     response = await admin.browser.post("/operator/api-keys", {"name": ""})
     assert response.status_code == 422
     assert "Choose at least one." in admin.browser.text
+
+
+async def test_a_code_is_asked_for_once_the_form_is_whole_and_loses_nothing(
+    admin: Desk, world: World
+) -> None:
+    await admin.browser.get("/operator/api-keys")
+    world.clock.advance(datetime.timedelta(minutes=6))
+    refused = await admin.browser.post("/operator/api-keys", {"name": "", "permissions": "view"})
+    assert refused.status_code == 422, "no code is wanted for a form that is not whole"
+    filled = {"name": "Month-end export", "permissions": ["view", "sync"]}
+    asked = await admin.browser.post("/operator/api-keys", filled)
+    await admin.browser.get(asked.headers["location"])
+    assert "A program that has an API key acts without you" in admin.browser.text
+    assert "Posting" not in admin.browser.text
+    back = await admin.browser.post(
+        "/operator/confirm", {"code": admin.code(), "next": "/operator/api-keys"}
+    )
+    await admin.browser.get(back.headers["location"])
+    assert "you can issue and revoke API keys" in admin.browser.notices[0]
+    assert 'value="Month-end export"' in admin.browser.page
+    ticked = re.findall(r'name="permissions" value="(\w+)" checked', admin.browser.page)
+    assert sorted(ticked) == ["sync", "view"]
+    shown = await admin.browser.post("/operator/api-keys", filled)
+    assert "is shown now and never again" in shown.text
+    await admin.browser.get("/operator/api-keys")
+    assert 'value="Month-end export"' not in admin.browser.page
+
+
+async def test_the_keys_page_leads_to_the_description_of_the_api(admin: Desk) -> None:
+    page = (await admin.browser.get("/operator/api-keys")).text
+    assert 'href="/api/v1/openapi.json"' in page
+    described = await admin.browser.client.get("/api/v1/openapi.json")
+    assert described.json()["openapi"].startswith("3.")
+
+
+def test_every_state_that_the_audit_log_names_has_words() -> None:
+    actions = [f"posting.{state.value}" for state in PostingState]
+    actions += [f"settlement.{state.value}" for state in SettlementState]
+    actions += [f"campaign.{kind.value}" for kind in CampaignKind]
+    actions += [f"payment.{state.value}" for state in PaymentState if state != "created"]
+    assert [action for action in actions if action not in ACTION_WORDS] == []
+    assert action_words("vault.door_opened") == "Vault: door opened"
 
 
 async def test_only_administrators_reach_the_keys(app: PortalApp) -> None:

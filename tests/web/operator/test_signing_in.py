@@ -83,7 +83,7 @@ async def test_a_wrong_password_and_a_wrong_address_are_answered_alike(
 
     assert answers[0] == answers[1]
     assert answers[0][0] == 422
-    assert "That e-mail or password is not right." in answers[0][1]
+    assert "That login or password is not right." in answers[0][1]
 
 
 async def test_a_code_works_once(app: PortalApp, world: World) -> None:

@@ -10,13 +10,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from dueport_apps.commands.invite.words import campaign_lines, counted
 from dueport_apps.commands.session import EXIT_FOUND, Session
-from dueport_apps.usecases.invite_records import (
-    Campaign,
-    CampaignProgress,
-    CampaignRow,
-    CampaignState,
-)
+from dueport_apps.usecases.invite_records import CampaignRow, CampaignState
 from dueport_ports import Unavailable
 
 if TYPE_CHECKING:
@@ -67,8 +63,12 @@ async def follow(session: Session, container: "Container", campaign_id: str) -> 
 
 
 def say_campaign(session: Session, row: CampaignRow) -> None:
-    """Print one campaign; the exit code says when some of its mails are in trouble."""
+    """Print one campaign."""
     session.say(row_json(row), "\n".join(campaign_lines(row)))
+
+
+def exit_for(row: CampaignRow) -> None:
+    """End with the exit code that says that some of the campaign's mails are in trouble."""
     if any(getattr(row.progress, name) for name in _TROUBLE):
         raise SystemExit(EXIT_FOUND)
 
@@ -95,37 +95,11 @@ def row_json(row: CampaignRow) -> dict[str, object]:
     }
 
 
-def campaign_lines(row: CampaignRow) -> list[str]:
-    """Return the campaign as people read it."""
-    campaign = row.campaign
-    lines = [
-        f"Campaign {campaign.campaign_id} is {campaign.state.value}: {_words(row.progress)}.",
-    ]
-    if campaign.cannot:
-        lines.append(f"{campaign.cannot} customer(s) could not be mailed.")
-    if campaign.already:
-        lines.append(f"{campaign.already} customer(s) were invited or registered already.")
-    return lines
-
-
-def one_line(row: CampaignRow) -> str:
-    """Return the campaign as one line of a list."""
-    campaign: Campaign = row.campaign
-    return (
-        f"{campaign.campaign_id}  {campaign.created_at:%Y-%m-%d %H:%M}  {campaign.kind.value:6}  "
-        f"{campaign.state.value:9}  {_words(row.progress)}  by {campaign.created_by_name}"
-    )
-
-
-def _words(progress: CampaignProgress) -> str:
-    counts = msgspec.structs.asdict(progress)
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no mails"
-
-
 def _stalled(row: CampaignRow) -> Unavailable:
+    waiting = row.progress.total - row.progress.finished
     return Unavailable(
-        f"{row.progress.queued} mail(s) wait, and for a while none was sent: the mail server does "
-        "not take them now. Workers go on trying; "
+        f"{counted(waiting, 'mail waits', 'mails wait')}, and for a while none was "
+        "sent: the mail server takes none now. Workers go on trying; "
         f"`dueport invite status {row.campaign.campaign_id}` shows how far it is."
     )
 

@@ -5,23 +5,31 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dueport_apps.commands.invite.following import campaign_lines, campaign_row, row_json
+from dueport_apps.commands.invite.following import campaign_row, say_campaign
+from dueport_apps.commands.invite.ordering import CONFIRM_DECLINED
+from dueport_apps.commands.invite.words import invitation_line
 from dueport_apps.commands.session import Session, command_line, deployment_command
+from dueport_apps.usecases.declined_customers import was_declined
 from dueport_apps.usecases.invite_records import Campaign, InvitationFilter, InvitationRow
 from dueport_core.invitations import InvitationState
+from dueport_ports import Conflict
 
 if TYPE_CHECKING:
     from dueport_apps.container import Container
 
 PAGE = 500
 DAYS = click.IntRange(1, 366)
+_DUE = "Due for a reminder: neither invited nor reminded since, and the mail has left."
 
 
 @click.command("list")
 @click.option("--state", type=click.Choice([state.value for state in InvitationState]))
 @click.option("--pending-over", type=DAYS, metavar="DAYS", help="Pending for longer than this.")
+@click.option("--due", type=DAYS, metavar="DAYS", help=_DUE)
 @click.option("--asked", is_flag=True, help="Whose customer asked for a new link.")
-@click.option("--problems", is_flag=True, help="Whose last mail failed, came back or is unsure.")
+@click.option(
+    "--problems", is_flag=True, help="Whose last mail failed, bounced or is not confirmed."
+)
 @click.option("--matching", default="", metavar="TEXT", help="Part of a name or address.")
 @click.option("--account", default="", metavar="NO", help="Of one customer.")
 @deployment_command
@@ -30,18 +38,18 @@ async def list_invitations(
     container: "Container",
     state: str | None,
     pending_over: int | None,
+    due: int | None,
     asked: bool,
     problems: bool,
     matching: str,
     account: str,
 ) -> None:
-    """List invitations, oldest first, with what became of the last mail."""
-    since = None
-    if pending_over:
-        since = container.clock().now() - datetime.timedelta(days=pending_over)
+    """List invitations, oldest first, with what became of the last mail; times are the dealer's."""
+    now, zone = container.clock().now(), container.settings().zone
     wanted = InvitationFilter(
         state=InvitationState(state) if state else None,
-        pending_since=since,
+        pending_since=now - datetime.timedelta(days=pending_over) if pending_over else None,
+        due_since=now - datetime.timedelta(days=due) if due else None,
         asked=asked,
         delivery_problem=problems,
         text=matching,
@@ -57,7 +65,7 @@ async def list_invitations(
             rows += page
             if after is None:
                 break
-    lines = [_line(row) for row in rows] or ["There is no such invitation."]
+    lines = [invitation_line(row, zone) for row in rows] or ["There is no such invitation."]
     session.say([_json(row) for row in rows], "\n".join(lines))
 
 
@@ -69,9 +77,15 @@ async def resend(
     session: Session, container: "Container", invitation_id: str, confirm_declined: bool
 ) -> None:
     """Send a new link for an invitation that expired or did not arrive; the old one is dead."""
-    campaign = await container.send_again().resend(
-        invitation_id, command_line(), confirm_declined=confirm_declined
-    )
+    try:
+        campaign = await container.send_again().resend(
+            invitation_id, command_line(), confirm_declined=confirm_declined
+        )
+    except Conflict as error:
+        async with container.reads()() as uow:
+            if confirm_declined or not await was_declined(uow, invitation_id):
+                raise
+        raise Conflict(f"{error.message} {CONFIRM_DECLINED}") from error
     await _say(session, container, campaign)
 
 
@@ -130,18 +144,7 @@ async def funnel(session: Session, container: "Container") -> None:
 
 async def _say(session: Session, container: "Container", campaign: Campaign) -> None:
     row = await campaign_row(container, campaign.campaign_id)
-    session.say(row_json(row), "\n".join(campaign_lines(row)))
-
-
-def _line(row: InvitationRow) -> str:
-    one = row.invitation
-    mail = f"mail {row.mail_state.value}" if row.mail_state else "no mail"
-    words = f" ({row.mail_reason})" if row.mail_reason else ""
-    asked = "  asked for a new link" if one.asked_at else ""
-    return (
-        f"{one.invitation_id}  {one.account_no}  {row.account_name}  {one.email}  "
-        f"{one.state.value}  invited {one.invited_at:%Y-%m-%d}  {mail}{words}{asked}"
-    )
+    say_campaign(session, row)
 
 
 def _json(row: InvitationRow) -> dict[str, Any]:
@@ -152,7 +155,7 @@ def _json(row: InvitationRow) -> dict[str, Any]:
         "account_name": row.account_name,
         "email": one.email,
         "state": one.state,
-        "delivery": one.delivery,
+        "delivery": one.way,
         "invited_at": one.invited_at,
         "expires_at": one.expires_at,
         "opened_at": one.opened_at,

@@ -1,21 +1,20 @@
 """``invite codes`` and ``letter``: what is printed for customers."""
 
-import csv
-import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
+from dueport_apps.commands.invite.words import counted
 from dueport_apps.commands.session import Session, command_line, deployment_command
-from dueport_apps.usecases.records import Language, audit
-from dueport_ports import Account, Invalid
+from dueport_apps.spreadsheets import csv_content
+from dueport_apps.usecases.records import Language
+from dueport_ports import Invalid
 
 if TYPE_CHECKING:
     from dueport_apps.container import Container
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _TARGET = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -27,22 +26,16 @@ async def codes(session: Session, container: "Container", out: Path | None) -> N
 
     With the account number, a code opens the registration: keep the list like a password.
     """
-    found = await container.announce().all_codes()
+    found = await container.enrolment_codes().export_all(command_line())
     if not container.settings().config.policies.signup.enrolment_codes:
         click.echo(
             "Nobody can use them: set enrolment_codes = true in [policies.signup].", err=True
         )
-    async with container.uow()() as uow:
-        detail = {"codes": str(len(found))}
-        now = container.clock().now()
-        await uow.audit.append(
-            audit(command_line(), now, "enrolment.exported", "accounts", **detail)
-        )
-        await uow.commit()
     if out is not None:
-        _write(out, _csv(found).encode("utf-8-sig"))
+        rows = [(account.account_no, account.name, code) for account, code in found]
+        _write(out, csv_content(("account_no", "account_name", "code"), rows))
         value = {"file": str(out), "codes": len(found)}
-        session.say(value, f"Wrote {len(found)} code(s) to {out}.")
+        session.say(value, f"Wrote {counted(len(found), 'code')} to {out}.")
         return
     value_list = [
         {
@@ -60,7 +53,7 @@ async def codes(session: Session, container: "Container", out: Path | None) -> N
 @click.option("--out", required=True, type=_TARGET, metavar="FILE.pdf", help="Where to write it.")
 @click.option("--account", multiple=True, metavar="NO", help="To this customer; repeatable.")
 @click.option("--all", "everybody", is_flag=True, help="To all whom nobody can sign in for.")
-@click.option("--language", type=click.Choice(["en", "es"]))
+@click.option("--language", type=click.Choice(["en", "es"]), help="English or Spanish.")
 @deployment_command
 async def letter(
     session: Session,
@@ -72,30 +65,16 @@ async def letter(
 ) -> None:
     """Write the letter that announces the portal: one page per customer, or one for everybody."""
     if account and everybody:
-        raise Invalid("Name accounts or use --all, not both.")
+        raise click.UsageError("Name accounts or use --all, not both.")
     announce, chosen = container.announce(), cast(Language | None, language)
     letters = len(dict.fromkeys(account))
     if everybody:
-        content, letters = await announce.letters_to_all(chosen)
+        content, letters = await announce.letters_to_all(command_line(), chosen)
     else:
         content = await announce.letter(account, chosen)
     _write(out, content)
-    words = f"{letters} letter(s)" if letters else "the letter to everybody"
+    words = counted(letters, "letter") if letters else "the letter to everybody"
     session.say({"file": str(out), "letters": letters}, f"Wrote {words} to {out}.")
-
-
-def _csv(found: list[tuple[Account, str]]) -> str:
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow(("account_no", "account_name", "code"))
-    for account, code in found:
-        table.writerow((_plain(account.account_no), _plain(account.name), code))
-    return written.getvalue()
-
-
-def _plain(text: str) -> str:
-    """Keep a spreadsheet from taking what the ERP holds for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _write(path: Path, content: bytes) -> None:

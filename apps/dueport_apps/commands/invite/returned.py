@@ -1,26 +1,51 @@
-"""``invite bounces`` and ``clear-bounce``: mail that came back."""
+"""``invite bounces``, ``read-bounces`` and ``clear-bounce``: mail that came back."""
 
 import asyncio
 import sys
+import zoneinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dueport_apps.commands.invite.words import counted, moment
 from dueport_apps.commands.session import EXIT_FOUND, Session, command_line, deployment_command
+from dueport_apps.usecases.invite_records import BouncedRow
 from dueport_apps.usecases.receive_bounce import BouncedRecipient
 from dueport_ports import Invalid, Misconfigured
 
 if TYPE_CHECKING:
     from dueport_apps.container import Container
 
+PAGE = 500
+_KINDS = {True: "permanent", False: "temporary", None: "unclear"}
 _READABLE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command("bounces")
+@deployment_command
+async def bounces(session: Session, container: "Container") -> None:
+    """List the addresses whose mail came back, newest first; nothing is sent there.
+
+    Times are the dealer's.
+    """
+    zone = container.settings().zone
+    rows: list[BouncedRow] = []
+    after: str | None = None
+    async with container.reads()() as uow:
+        while True:
+            page, after = await uow.bounces.rows(after, PAGE)
+            rows += page
+            if after is None:
+                break
+    lines = [_line(row, zone) for row in rows] or ["No address bounces."]
+    session.say([_json(row) for row in rows], "\n".join(lines))
+
+
+@click.command("read-bounces")
 @click.argument("files", nargs=-1, type=_READABLE, metavar="[FILE]...")
 @deployment_command
-async def bounces(session: Session, container: "Container", files: tuple[Path, ...]) -> None:
+async def read_bounces(session: Session, container: "Container", files: tuple[Path, ...]) -> None:
     """Read reports of mail that came back: the named files, or the folder of the configuration.
 
     Named files stay where they are; those of the folder are moved to its `done` or `unread`.
@@ -60,8 +85,8 @@ async def _read_folder(session: Session, container: "Container") -> None:
         )
     done = await reading(command_line())
     text = (
-        f"Read {done.files} file(s): {done.marked} address(es) marked, {done.unread} not "
-        "understood and kept."
+        f"Read {counted(done.files, 'file')}: {counted(done.marked, 'address', 'addresses')} "
+        f"marked, {done.unread} not understood and kept."
     )
     session.say(done, text)
     if done.unread:
@@ -78,8 +103,27 @@ async def _read_file(container: "Container", path: Path) -> tuple[dict[str, Any]
     return {"file": str(path), "recipients": result.recipients}, f"{path}: {said}"
 
 
+def _line(row: BouncedRow, zone: zoneinfo.ZoneInfo) -> str:
+    named = ", ".join(f"{one.account_no} {one.account_name}" for one in row.accounts)
+    hint = "  Fix in ERP" if row.on_file else ""
+    return (
+        f"{moment(row.mark.at, zone)}  {row.mark.address}  {named or 'no customer'}  "
+        f"{_KINDS[row.mark.permanent]}  {row.mark.reason}{hint}"
+    )
+
+
+def _json(row: BouncedRow) -> dict[str, Any]:
+    return {
+        "address": row.mark.address,
+        "at": row.mark.at,
+        "reason": row.mark.reason,
+        "permanent": row.mark.permanent,
+        "accounts": row.accounts,
+    }
+
+
 def _words(recipient: BouncedRecipient) -> str:
     return f"{recipient.address} {recipient.outcome} ({recipient.reason})"
 
 
-COMMANDS: list[click.Command] = [bounces, clear_bounce]
+COMMANDS: list[click.Command] = [bounces, read_bounces, clear_bounce]

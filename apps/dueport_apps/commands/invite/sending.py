@@ -1,28 +1,36 @@
 """``invite send``, and looking at the mail before."""
 
+import contextlib
+import sys
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dueport_apps.commands.invite.following import (
-    campaign_lines,
     campaign_row,
+    exit_for,
     follow,
     row_json,
     say_campaign,
 )
 from dueport_apps.commands.invite.ordering import (
-    How,
+    CONFIRM_DECLINED,
     Whom,
     how_options,
+    mail_options,
     order_of,
     split,
     whom_options,
 )
+from dueport_apps.commands.invite.words import campaign_lines, counted, left_out_line
 from dueport_apps.commands.session import EXIT_FOUND, Session, command_line, deployment_command
-from dueport_apps.usecases.invite_records import CampaignKind
-from dueport_apps.usecases.plan_invitations import InviteOrder, Plan
+from dueport_apps.usecases.declined_customers import leaves_out_declined
+from dueport_apps.usecases.invite_records import CampaignKind, CampaignRow
+from dueport_apps.usecases.plan_invitations import InviteOrder, Plan, PlannedMail
 from dueport_apps.usecases.preview_invitation import InvitationPreview
+from dueport_apps.web.operator.words import MAIL_WORDS
+from dueport_ports import Conflict, Invalid
 
 if TYPE_CHECKING:
     from dueport_apps.container import Container
@@ -57,13 +65,17 @@ async def send(
         return
     if not yes and not await _agreed(session, container, order):
         return
-    campaign = await container.start_campaign().at_once(order, command_line())
+    async with _explained(container, order):
+        campaign = await container.start_campaign().at_once(order, command_line())
     if watch:
-        say_campaign(session, await follow(session, container, campaign.campaign_id))
+        row = await follow(session, container, campaign.campaign_id)
+        say_campaign(session, row)
+        exit_for(row)
         return
     row = await campaign_row(container, campaign.campaign_id)
-    following = f"`dueport invite status {campaign.campaign_id}` shows how far it is."
-    session.say(row_json(row), "\n".join([*campaign_lines(row), following]))
+    following = f"`dueport invite status {campaign.campaign_id}` shows how far it is"
+    more = "; with --left-out it lists who got no mail, and why." if _left_out(row) else "."
+    session.say(row_json(row), "\n".join([*campaign_lines(row), following + more]))
     if campaign.cannot:
         raise SystemExit(EXIT_FOUND)
 
@@ -79,7 +91,8 @@ async def preview(
     """Show the exact mail that a customer would get; nothing is sent."""
     _, how = split(given)
     order = order_of(container, Whom(account=(account,)), how)
-    shown = await container.preview_invitation()(order)
+    async with _explained(container, order):
+        shown = await container.preview_invitation()(order)
     mail = shown.mail
     head = f"To: {shown.to_address}\nSubject: {mail.subject}\n\n"
     session.say(_preview_json(shown), mail.html if as_html else head + mail.text)
@@ -88,21 +101,18 @@ async def preview(
 @click.command("test")
 @click.option("--to", "to_address", required=True, metavar="ADDRESS", help="Where the test goes.")
 @click.option("--account", required=True, metavar="NO", help="Whose mail to send.")
-@click.option("--delivery", type=click.Choice(["link", "credentials"]))
-@click.option("--language", type=click.Choice(["en", "es"]))
+@mail_options
 @deployment_command
 async def send_test(
-    session: Session,
-    container: "Container",
-    to_address: str,
-    account: str,
-    delivery: str | None,
-    language: str | None,
+    session: Session, container: "Container", to_address: str, account: str, **given: Any
 ) -> None:
     """Mail a customer's invitation to yourself, marked as a test; no record changes."""
-    how = How(delivery=delivery, language=language)
+    _, how = split(given)
     order = order_of(container, Whom(account=(account,)), how)
-    sent = await container.preview_invitation().send_test(order, to_address.strip(), command_line())
+    async with _explained(container, order):
+        sent = await container.preview_invitation().send_test(
+            order, to_address.strip(), command_line()
+        )
     session.say(_preview_json(sent), f"“{sent.mail.subject}” is on its way to {sent.to_address}.")
 
 
@@ -114,13 +124,36 @@ async def _agreed(session: Session, container: "Container", order: InviteOrder) 
     if not plan.will:
         return True
     click.echo(_counts(plan))
-    if click.confirm(f"Send {len(plan.will)} mail(s)?"):
-        return True
-    click.echo("Nothing was sent.")
-    return False
+    try:
+        agreed = click.confirm(f"Send {counted(len(plan.will), 'mail')}?")
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo()
+        raise click.UsageError(
+            "Nobody is there to answer, so nothing was sent; add --yes to send, or --dry-run."
+        ) from None
+    if not agreed:
+        click.echo("Nothing was sent.")
+    return agreed
+
+
+@contextlib.asynccontextmanager
+async def _explained(container: "Container", order: InviteOrder) -> AsyncIterator[None]:
+    """Let a refusal say how to invite customers who declined, where that would help."""
+    try:
+        yield
+    except (Conflict, Invalid) as error:
+        if getattr(error, "fields", None) or not await leaves_out_declined(
+            container.rehearse_invitations(), order
+        ):
+            raise
+        raise type(error)(f"{error.message} {CONFIRM_DECLINED}") from error
 
 
 def _say_rehearsal(session: Session, plan: Plan) -> None:
+    if not (plan.will or plan.cannot or plan.already):
+        raise Invalid("No customer matches, so nobody would get a mail.")
     value = {
         "will_count": len(plan.will),
         "cannot_count": len(plan.cannot),
@@ -131,6 +164,7 @@ def _say_rehearsal(session: Session, plan: Plan) -> None:
                 "account_name": mail.account.name,
                 "email": mail.email,
                 "username": mail.username,
+                "last_failure": mail.last_failure,
             }
             for mail in plan.will
         ],
@@ -139,6 +173,7 @@ def _say_rehearsal(session: Session, plan: Plan) -> None:
                 "account_no": one.account_no,
                 "account_name": one.account_name,
                 "email": one.email,
+                "kind": one.kind,
                 "reason": one.reason,
                 "field": one.field,
             }
@@ -147,11 +182,9 @@ def _say_rehearsal(session: Session, plan: Plan) -> None:
         "already": plan.already,
     }
     lines = [f"Will get the mail ({len(plan.will)}):"]
-    lines += [
-        f"  {mail.account.account_no}  {mail.account.name}  {mail.email}" for mail in plan.will
-    ]
+    lines += [_will_line(mail) for mail in plan.will]
     lines.append(f"Cannot get it ({len(plan.cannot)}):")
-    lines += [f"  {one.account_no}  {one.account_name}  {one.reason}" for one in plan.cannot]
+    lines += [left_out_line(one) for one in plan.cannot]
     lines.append(f"Need none ({len(plan.already)}):")
     lines += [f"  {one.account_no}  {one.account_name}  {one.words}" for one in plan.already]
     lines.append("Nothing was sent.")
@@ -160,10 +193,23 @@ def _say_rehearsal(session: Session, plan: Plan) -> None:
         raise SystemExit(EXIT_FOUND)
 
 
+def _left_out(row: CampaignRow) -> bool:
+    return bool(row.campaign.cannot or row.campaign.already)
+
+
+def _will_line(mail: PlannedMail) -> str:
+    username = f"  username {mail.username}" if mail.username else ""
+    failed = ""
+    if mail.last_failure is not None:
+        state = MAIL_WORDS[mail.last_failure.state].lower()
+        failed = f"  last mail {state}: {mail.last_failure.words}"
+    return f"  {mail.account.account_no}  {mail.account.name}  {mail.email}{username}{failed}"
+
+
 def _counts(plan: Plan) -> str:
     return (
-        f"{len(plan.will)} will get the mail, {len(plan.cannot)} cannot, "
-        f"{len(plan.already)} are invited or registered already."
+        f"{len(plan.will):,} will get the mail, {len(plan.cannot):,} cannot, "
+        f"{len(plan.already):,} need none."
     )
 
 

@@ -19,8 +19,9 @@ _PAGE_POLICY: Final = (
 )
 _CONTENT_POLICY: Final = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "
-    "img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
+    "img-src data: http://127.0.0.1:*; style-src 'unsafe-inline'; frame-ancestors 'self'"
 )
+"""Pictures are shown that lie in the mail or on this machine, where the demonstration's portal is."""
 _OPEN_OUTSIDE: Final = '<base target="_blank">'
 """Links of a framed message open in a tab of their own; the frame itself may go nowhere."""
 

@@ -12,6 +12,8 @@ from dueport_apps.storage.rows import search_key
 from dueport_apps.storage.tables.inviting import bounced_address, invitation
 from dueport_apps.storage.tables.mirror import account, account_figures
 from dueport_apps.storage.tables.people import account_link, portal_user
+from dueport_apps.storage.tables.platform import mail_delivery
+from dueport_apps.usecases.mail_records import MailState
 from dueport_apps.usecases.records import AccountFilter
 from dueport_core.accounts import AccountStatus
 
@@ -25,6 +27,11 @@ has_login = (
     )
     .correlate(account)
 )
+# An operator has switched everybody's access off, and only one switches it on again.
+ever_had_login = (
+    exists().where(account_link.c.account_no == account.c.account_no).correlate(account)
+)
+access_off = and_(ever_had_login, ~has_login)
 _of_account = invitation.c.account_no == account.c.account_no
 _is_pending = text("invitation.state = 'pending'")
 # The badge of an account that nobody can sign in for: pending wins, then the newest answer.
@@ -40,8 +47,32 @@ undecided_state: ScalarSelect[Any] = (
     .correlate(account)
     .scalar_subquery()
 )
+# The mail of an invitation that is pending has not left yet; a reminder comes after one that has.
+mail_waits = (
+    exists()
+    .where(
+        _of_account,
+        _is_pending,
+        mail_delivery.c.invitation_id == invitation.c.invitation_id,
+        text("mail_delivery.invitation_id <> ''"),
+        mail_delivery.c.kind != "invite_reminder",
+        mail_delivery.c.state.in_([MailState.QUEUED, MailState.SENDING]),
+    )
+    .correlate(account)
+)
 # Mail goes to plain ASCII addresses only, so lower() is the key of every address that bounced.
 bounced = func.lower(account.c.email).in_(select(bounced_address.c.address_key))
+
+# Invited to an address that does not bounce: nothing has to be mended before they can register.
+_is_invited = (
+    exists()
+    .where(
+        _of_account,
+        _is_pending,
+        invitation.c.email_key.not_in(select(bounced_address.c.address_key)),
+    )
+    .correlate(account)
+)
 
 
 def matches(filter: AccountFilter) -> ColumnElement[bool]:
@@ -62,6 +93,8 @@ def matches(filter: AccountFilter) -> ColumnElement[bool]:
         wanted.append(_has_badge(filter.invitation))
     if filter.email_problem:
         wanted.append(or_(account.c.email_problem != "", bounced))
+    if filter.not_invited:
+        wanted.append(and_(~has_login, ~_is_invited))
     return and_(*wanted)
 
 
@@ -74,7 +107,7 @@ def _has_badge(badge: str) -> ColumnElement[bool]:
         badged = exists().where(
             _of_account, text("invitation.state IN ('pending', 'declined', 'expired')")
         )
-        return and_(~has_login, ~badged.correlate(account))
+        return and_(~ever_had_login, ~badged.correlate(account))
     # Few accounts have such an invitation at all, and only those are asked for their newest.
     some = exists().where(_of_account, invitation.c.state == badge).correlate(account)
     return and_(~has_login, some, undecided_state == badge)

@@ -4,13 +4,15 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dueport_apps.storage import cursors
 from dueport_apps.storage.repositories.account_lists import (
+    access_off,
     bounced,
     has_login,
+    mail_waits,
     matches,
     undecided_state,
 )
@@ -31,6 +33,8 @@ _ACCOUNTS = Rows(account, Account)
 _JOBS = Rows(job, Job)
 _FIGURES = Rows(account_figures, AccountFigures)
 
+# More accounts than there can be whose numbers differ in the zeros in front alone.
+_LIKE_NUMBERED = 64
 _BY_NUMBER = _ACCOUNTS.select().where(account.c.account_no == bindparam("account_no"))
 _JOBS_OF_ACCOUNT = (
     _JOBS.select()
@@ -69,6 +73,19 @@ class SqlAccounts:
         """Return an account, also one that has gone from the ERP; None for an unknown number."""
         row = (await self._connection.execute(_BY_NUMBER, {"account_no": account_no})).one_or_none()
         return None if row is None else _ACCOUNTS.build(row)
+
+    async def find_typed(self, number: str) -> Account | None:
+        """Return the account of a number as people type it; None for an unknown or a doubtful one."""
+        rows = await self._connection.execute(
+            _ACCOUNTS.select()
+            .where(func.ltrim(account.c.account_no, "0") == number.lstrip("0"))
+            .where(account.c.account_no != "", literal(number) != "")
+            .limit(_LIKE_NUMBERED)
+        )
+        found = [_ACCOUNTS.build(row) for row in rows]
+        exact = [one for one in found if one.account_no == number]
+        alike = exact or found
+        return alike[0] if len(alike) == 1 else None
 
     async def many(self, account_nos: Sequence[str]) -> dict[str, Account]:
         """Return those of these accounts that exist, by number."""
@@ -229,6 +246,8 @@ def _dashboard(*order: ColumnElement[Any]) -> Select[Any]:
             has_login,
             undecided_state,
             bounced,
+            access_off,
+            mail_waits,
             *_FIGURES.columns,
             # Once more at the end, labelled: the key of the row for the next page's cursor.
             *(column.label(f"key_{place}") for place, column in enumerate(order)),
@@ -237,8 +256,9 @@ def _dashboard(*order: ColumnElement[Any]) -> Select[Any]:
 
 
 def _row(row: Any) -> AccountRow:
-    account_no, name, kind, status, email, email_problem, signs_in, undecided, returned = row[:9]
-    figures = _FIGURES.build(row, 9)
+    account_no, name, kind, status, email, email_problem = row[:6]
+    signs_in, undecided, returned, off, waits = row[6:11]
+    figures = _FIGURES.build(row, 11)
     return AccountRow(
         account_no=account_no,
         name=name,
@@ -250,6 +270,8 @@ def _row(row: Any) -> AccountRow:
         invitation=InvitationState.ACCEPTED if signs_in else undecided,
         has_login=signs_in,
         bounced=returned,
+        access_off=off,
+        mail_waits=waits and not signs_in,
     )
 
 

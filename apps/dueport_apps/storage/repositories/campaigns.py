@@ -20,6 +20,8 @@ from dueport_apps.usecases.invite_records import (
     CampaignRefusal,
     CampaignRow,
     CampaignState,
+    LeftOutKind,
+    NextTry,
 )
 from dueport_apps.usecases.mail_records import MailState
 from dueport_core.errors import Conflict, NotFound
@@ -47,6 +49,14 @@ _CANCEL_UNSENT = text(
     FROM unsent
     WHERE mail_delivery.number = unsent.number
     RETURNING mail_delivery.invitation_id
+    """
+)
+_FIRST_QUEUED = text(
+    """
+    SELECT due_at, tries FROM mail_delivery
+    WHERE campaign_id = :campaign_id AND campaign_id <> '' AND state = 'queued'
+    ORDER BY due_at, number
+    LIMIT 1
     """
 )
 _END_FINISHED = text(
@@ -123,19 +133,32 @@ class SqlCampaigns:
         """Count the campaign's mails by state."""
         return (await self._progress([campaign_id])).get(campaign_id, CampaignProgress())
 
+    async def next_try(self, campaign_id: str, now: datetime.datetime) -> NextTry | None:
+        """Return when the campaign's queued mails are tried again; None where one may go now, or
+        none is queued."""
+        first = (
+            await self._connection.execute(_FIRST_QUEUED, {"campaign_id": campaign_id})
+        ).one_or_none()
+        if first is None or first.due_at <= now:
+            return None
+        return NextTry(due_at=first.due_at, tries=first.tries)
+
     async def add_refusals(self, refusals: Sequence[CampaignRefusal]) -> None:
         """Keep who gets nothing and why, in this order."""
         rows = [_REFUSALS.values(refusal) for refusal in refusals]
         await execute_many(self._connection, _ADD_REFUSALS, campaign_refusal, rows)
 
     async def refusals(
-        self, campaign_id: str, after: str | None, limit: int
+        self, campaign_id: str, after: str | None, limit: int, *, needs_none: bool = False
     ) -> tuple[list[CampaignRefusal], str | None]:
-        """Return one page in the order in which they were added, and the cursor of the next."""
-        order = "campaign refusals"
+        """Return one page of those who could not be mailed, or who needed no mail, in the order in
+        which they were added, and the cursor of the next."""
+        order = f"campaign refusals:{'needs none' if needs_none else ''}"
+        kinds = [kind for kind in LeftOutKind if kind.needs_none is needs_none]
         query = cursors.keyset(
             select(*_REFUSALS.columns, campaign_refusal.c.number).where(
-                campaign_refusal.c.campaign_id == campaign_id
+                campaign_refusal.c.campaign_id == campaign_id,
+                campaign_refusal.c.kind.in_(kinds),
             ),
             order=order,
             columns=(campaign_refusal.c.number,),
@@ -227,4 +250,5 @@ def _mail(row: Any) -> CampaignMail:
         reason=row.reason,
         tries=row.tries,
         sent_at=row.sent_at,
+        due_at=row.due_at if row.state is MailState.QUEUED else None,
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dueport_apps.storage.repositories.account_lists import has_login, matches
+from dueport_apps.storage.repositories.account_lists import access_off, has_login, matches
 from dueport_apps.storage.repositories.invitation_lists import of_accounts
 from dueport_apps.storage.rows import Rows, any_of, login_key
 from dueport_apps.storage.tables.inviting import bounced_address
@@ -19,7 +19,7 @@ from dueport_core.accounts import Account
 
 _ACCOUNTS = Rows(account, Account)
 _SELECTED = (
-    select(*_ACCOUNTS.columns, has_login.label("has_login"))
+    select(*_ACCOUNTS.columns, has_login.label("has_login"), access_off.label("access_off"))
     .join(account_figures, account_figures.c.account_no == account.c.account_no)
     .order_by(account.c.account_no)
 )
@@ -37,10 +37,10 @@ async def candidates(
             account_figures.c.account_no > after,
         ).limit(limit)
     )
-    found = [(_ACCOUNTS.build(row), bool(row.has_login)) for row in rows]
-    invited = await of_accounts(connection, [one.account_no for one, _ in found])
+    found = [(_ACCOUNTS.build(row), row.has_login, row.access_off) for row in rows]
+    invited = await of_accounts(connection, [one.account_no for one, *_ in found])
     addresses = {
-        one.account_no: _addresses(one, invited.get(one.account_no, ())) for one, _ in found
+        one.account_no: _addresses(one, invited.get(one.account_no, ())) for one, *_ in found
     }
     bounced = await bounced_of(connection, {key for keys in addresses.values() for key in keys})
     return [
@@ -49,8 +49,9 @@ async def candidates(
             has_login=signs_in,
             invitations=tuple(invited.get(one.account_no, ())),
             bounced=addresses[one.account_no] & bounced,
+            access_off=off,
         )
-        for one, signs_in in found
+        for one, signs_in, off in found
     ]
 
 

@@ -4,7 +4,7 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dueport_apps.storage.repositories.account_lists import has_login
+from dueport_apps.storage.repositories.account_lists import ever_had_login
 from dueport_apps.storage.rows import Rows
 from dueport_apps.storage.tables.inviting import enrolment
 from dueport_apps.storage.tables.mirror import account
@@ -51,7 +51,8 @@ class SqlEnrolments:
         )
 
     async def page(self, after: str, limit: int) -> list[tuple[Account, Enrolment]]:
-        """Return the next accounts in order of number that nobody can sign in for."""
+        """Return the next accounts in order of number that nobody had a login for: where access
+        was switched off, no code opens it again."""
         rows = await self._connection.execute(
             select(
                 *_ACCOUNTS.columns,
@@ -62,7 +63,7 @@ class SqlEnrolments:
                 enrolment.c.used_at,
             )
             .outerjoin(enrolment, enrolment.c.account_no == account.c.account_no)
-            .where(~account.c.gone, ~has_login, account.c.account_no > after)
+            .where(~account.c.gone, ~ever_had_login, account.c.account_no > after)
             .order_by(account.c.account_no)
             .limit(limit)
         )

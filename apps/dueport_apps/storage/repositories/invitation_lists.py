@@ -53,6 +53,10 @@ _last_mail_did_not_arrive = exists().where(
         _newer_mail.c.number > mail_delivery.c.number,
     ),
 )
+_last_mail_waits = exists().where(
+    mail_delivery.c.invitation_id == invitation.c.invitation_id,
+    text("mail_delivery.state IN ('queued', 'sending') AND mail_delivery.invitation_id <> ''"),
+)
 
 _ROWS = (
     select(
@@ -89,7 +93,15 @@ _FUNNEL = text(
         LEFT JOIN (SELECT DISTINCT account_no FROM account_link) AS linked USING (account_no)
         LEFT JOIN (
             SELECT account_no, bool_or(opened_at IS NOT NULL) AS opened
-            FROM invitation GROUP BY account_no
+            FROM invitation
+            -- One that was taken back before anything had left was no invitation.
+            WHERE state <> 'revoked' OR opened_at IS NOT NULL OR EXISTS (
+                SELECT FROM mail_delivery
+                WHERE mail_delivery.invitation_id = invitation.invitation_id
+                  AND mail_delivery.invitation_id <> ''
+                  AND mail_delivery.state IN ('sent', 'bounced', 'unconfirmed')
+            )
+            GROUP BY account_no
         ) AS addressed USING (account_no)
         WHERE NOT account.gone
     ) AS customer
@@ -161,13 +173,20 @@ def _matches(filter: InvitationFilter) -> ColumnElement[bool]:
     wanted: list[ColumnElement[bool]] = [true()]
     if filter.state is not None:
         wanted.append(invitation.c.state == filter.state)
-    if filter.pending_since is not None or filter.delivery_problem:
-        wanted.append(invitation.c.state == InvitationState.PENDING)
     if filter.pending_since is not None:
+        wanted.append(invitation.c.state == InvitationState.PENDING)
         wanted.append(invitation.c.invited_at < filter.pending_since)
+    if filter.due_since is not None:
+        wanted.append(invitation.c.state == InvitationState.PENDING)
+        wanted.append(invitation.c.invited_at <= filter.due_since)
+        wanted.append(func.coalesce(invitation.c.nudged_at, filter.due_since) <= filter.due_since)
+        wanted.append(~_last_mail_waits)
+        wanted.append(~_last_mail_did_not_arrive)
     if filter.asked:
         wanted.append(invitation.c.asked_at.is_not(None))
     if filter.delivery_problem:
+        # Where it was never delivered, an expired one still wants another address.
+        wanted.append(invitation.c.state.in_((InvitationState.PENDING, InvitationState.EXPIRED)))
         wanted.append(_last_mail_did_not_arrive)
     if typed := filter.text.strip():
         wanted.append(

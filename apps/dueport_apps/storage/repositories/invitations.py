@@ -16,6 +16,7 @@ from dueport_apps.storage.rows import Rows, any_of, login_key
 from dueport_apps.storage.tables.inviting import invitation, invitation_event, invitation_token
 from dueport_apps.storage.tables.mirror import account
 from dueport_apps.usecases.invite_records import (
+    EndedLink,
     Funnel,
     InvitationEvent,
     InvitationFilter,
@@ -23,6 +24,7 @@ from dueport_apps.usecases.invite_records import (
     InvitationToken,
     InviteCandidate,
     InviteRecipient,
+    LinkEnd,
     Selection,
     StoredInvitation,
 )
@@ -31,6 +33,8 @@ from dueport_core.invitations import InvitationState
 
 # Any constant that nothing else locks: one person at a time decides who is invited.
 _LOCK = 0x4455_4550_0003
+# A user name that was promised again and again; only the newest mails can matter.
+_SAME_NAME = 10
 
 _INVITATIONS = Rows(invitation, StoredInvitation)
 _TOKENS = Rows(invitation_token, InvitationToken)
@@ -112,31 +116,91 @@ class SqlInvitations:
         )
 
     async def by_token(
-        self, token_hash: bytes, *, for_update: bool = False
+        self, token_hash: bytes, *, to_decline: bool = False, for_update: bool = False
     ) -> StoredInvitation | None:
-        """Return the invitation that a link's token admits to, locked if asked."""
-        admitted = (
+        """Return the invitation that a link's token admits to, locked if asked; to decline it, the
+        token for that will do as well."""
+        good = (
             select(invitation_token.c.invitation_id)
-            .where(invitation_token.c.token_hash == token_hash, invitation_token.c.kind == "link")
-            .scalar_subquery()
+            .where(_presented(token_hash, to_decline=to_decline))
+            .where(invitation_token.c.ended_at.is_(None))
         )
-        return await self._one(invitation.c.invitation_id == admitted, for_update=for_update)
-
-    async def by_username(self, username: str) -> StoredInvitation | None:
-        """Return the pending credential invitation with this username, case-insensitively."""
-        name = login_key(username)
-        if not name:
-            return None
-        return await self._one(
-            (invitation.c.credential_login == name)
-            & (invitation.c.state == InvitationState.PENDING)
+        found = await self._one(
+            invitation.c.invitation_id == good.scalar_subquery(), for_update=for_update
         )
+        if found is None or not for_update:
+            return found
+        # Whoever held the invitation while we waited for it may have ended this very link.
+        return found if await self._connection.scalar(good) is not None else None
 
-    async def by_ids(self, invitation_ids: Sequence[str]) -> dict[str, StoredInvitation]:
-        """Return those of these invitations that there are, by id."""
+    async def ended(self, token_hash: bytes, *, to_decline: bool = False) -> EndedLink | None:
+        """Return what became of a link that has ended, if that is still known."""
         rows = await self._connection.execute(
-            _INVITATIONS.select().where(invitation.c.invitation_id == any_of(invitation_ids))
+            select(
+                *_INVITATIONS.columns,
+                invitation_token.c.kind,
+                invitation_token.c.end_reason,
+                invitation_token.c.ended_at,
+            )
+            .join(invitation_token, invitation_token.c.invitation_id == invitation.c.invitation_id)
+            .where(_presented(token_hash, to_decline=to_decline))
+            .where(invitation_token.c.ended_at.is_not(None))
         )
+        row = rows.one_or_none()
+        if row is None:
+            return None
+        return EndedLink(
+            invitation=_INVITATIONS.build(row),
+            end=row.end_reason,
+            ended_at=row.ended_at,
+            decline_only=row.kind == "decline",
+        )
+
+    async def decline_token(self, token_hash: bytes) -> InvitationToken | None:
+        """Return a good token that can only decline, if this is one."""
+        rows = await self._connection.execute(
+            _TOKENS.select().where(
+                invitation_token.c.token_hash == token_hash,
+                invitation_token.c.kind == "decline",
+                invitation_token.c.ended_at.is_(None),
+            )
+        )
+        row = rows.one_or_none()
+        return None if row is None else _TOKENS.build(row)
+
+    async def with_username(self, username: str) -> list[StoredInvitation]:
+        """Return the credential invitations with this username that are pending or have expired."""
+        rows = await self._connection.execute(
+            _INVITATIONS.select()
+            .where(
+                invitation.c.credential_login == login_key(username),
+                invitation.c.credential_login != "",
+                invitation.c.state.in_((InvitationState.PENDING, InvitationState.EXPIRED)),
+            )
+            .order_by(invitation.c.invited_at.desc(), invitation.c.number.desc())
+            .limit(_SAME_NAME)
+        )
+        return [_INVITATIONS.build(row) for row in rows]
+
+    async def passwords(self, token_hashes: Sequence[bytes]) -> list[InvitationToken]:
+        """Return those of these one-time passwords that there are and that have not ended."""
+        rows = await self._connection.execute(
+            _TOKENS.select().where(
+                invitation_token.c.token_hash.in_(token_hashes),
+                invitation_token.c.kind == "credential",
+                invitation_token.c.ended_at.is_(None),
+            )
+        )
+        return [_TOKENS.build(row) for row in rows]
+
+    async def by_ids(
+        self, invitation_ids: Sequence[str], *, for_update: bool = False
+    ) -> dict[str, StoredInvitation]:
+        """Return those of these invitations that there are, by id, locked if asked."""
+        query = _INVITATIONS.select().where(invitation.c.invitation_id == any_of(invitation_ids))
+        if for_update:
+            query = query.with_for_update(key_share=True)
+        rows = await self._connection.execute(query)
         return {found.invitation_id: found for found in map(_INVITATIONS.build, rows)}
 
     async def save(self, invitation: StoredInvitation, expected: InvitationState) -> None:
@@ -168,25 +232,45 @@ class SqlInvitations:
         rows = [_TOKENS.values(token) for token in tokens]
         await execute_many(self._connection, _ADD_TOKENS, invitation_token, rows)
 
-    async def void_tokens(self, invitation_ids: Sequence[str]) -> None:
-        """Forget every link and one-time password of these invitations."""
+    async def void_tokens(
+        self, invitation_ids: Sequence[str], end: LinkEnd, at: datetime.datetime
+    ) -> None:
+        """End every link and one-time password of these invitations; the last reason counts."""
         await self._connection.execute(
-            delete(invitation_token).where(
-                invitation_token.c.invitation_id == any_of(invitation_ids)
+            update(invitation_token)
+            .where(
+                invitation_token.c.invitation_id == any_of(invitation_ids),
+                # A book that is sent again and again rewrites only the links of the last time.
+                invitation_token.c.end_reason.is_distinct_from(end),
             )
+            .values(ended_at=at, end_reason=end)
         )
 
-    async def admits(
-        self, invitation_id: str, token_hash: bytes, kind: str, since: datetime.datetime
-    ) -> bool:
-        """Whether this token of the invitation was made at or after then."""
+    async def delete_ended(self, before: datetime.datetime) -> int:
+        """Forget what ended before then; return how many."""
+        result = await self._connection.execute(
+            delete(invitation_token).where(invitation_token.c.ended_at < before)
+        )
+        return result.rowcount
+
+    async def take_back(
+        self, token_hashes: Sequence[bytes], end: LinkEnd, at: datetime.datetime
+    ) -> None:
+        """End these alone."""
+        await self._connection.execute(
+            update(invitation_token)
+            .where(invitation_token.c.token_hash.in_(token_hashes))
+            .values(ended_at=at, end_reason=end)
+        )
+
+    async def is_reachable(self, invitation_id: str) -> bool:
+        """Whether a link or a one-time password of it is good."""
         found = await self._connection.execute(
             select(
                 exists().where(
-                    invitation_token.c.token_hash == token_hash,
                     invitation_token.c.invitation_id == invitation_id,
-                    invitation_token.c.kind == kind,
-                    invitation_token.c.created_at >= since,
+                    invitation_token.c.kind != "decline",
+                    invitation_token.c.ended_at.is_(None),
                 )
             )
         )
@@ -272,6 +356,11 @@ class SqlInvitations:
         return None if row is None else _INVITATIONS.build(row)
 
 
+def _presented(token_hash: bytes, *, to_decline: bool) -> ColumnElement[bool]:
+    kinds = ("link", "decline") if to_decline else ("link",)
+    return (invitation_token.c.token_hash == token_hash) & invitation_token.c.kind.in_(kinds)
+
+
 def _values(value: StoredInvitation) -> dict[str, Any]:
     return {
         **_INVITATIONS.values(value),
@@ -285,5 +374,5 @@ def _fit_for_people(error: IntegrityError) -> Exception:
         isinstance(error.orig, psycopg.errors.UniqueViolation)
         and error.orig.diag.constraint_name == "uq_invitation_credential_login"
     ):
-        return Conflict("A user name was promised to somebody else meanwhile; try again.")
+        return Conflict("A username was promised to somebody else meanwhile; try again.")
     return error

@@ -156,9 +156,10 @@ class SqlMail:
         return states.count(MailState.QUEUED), states.count(MailState.UNCONFIRMED)
 
     async def bounced(
-        self, delivery_id: str, to_address: str, now: datetime.datetime, reason: str
+        self, delivery_id: str, to_address: str, now: datetime.datetime, code: int, reason: str
     ) -> MailDelivery | None:
-        """Mark a sent (or unconfirmed) mail to this address as returned; None for any other."""
+        """Mark a sent (or unconfirmed) mail to this address as returned, with the reply code of the
+        server that refused it, 0 where it is not known; None for any other."""
         query = _MAIL_BY_ID.with_for_update()
         row = (await self._connection.execute(query, {"delivery_id": delivery_id})).one_or_none()
         if row is None:
@@ -173,6 +174,7 @@ class SqlMail:
             .where(mail_delivery.c.delivery_id == delivery_id)
             .values(
                 state=MailState.BOUNCED,
+                code=code,
                 reason=reason,
                 content_sealed="",
                 claim_owner=None,

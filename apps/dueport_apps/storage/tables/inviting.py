@@ -4,6 +4,7 @@ from typing import get_type_hints
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     ForeignKey,
     Identity,
@@ -30,6 +31,8 @@ from dueport_apps.usecases.invite_records import (
     InvitationToken,
     InviteOptions,
     InviteRecipient,
+    LeftOutKind,
+    LinkEnd,
     Selection,
 )
 from dueport_apps.usecases.records import Language
@@ -73,6 +76,11 @@ invitation = Table(
         unique=True,
         postgresql_where=text("state = 'pending' AND credential_login <> ''"),
     ),
+    Index(
+        "ix_invitation_credential_login",
+        "credential_login",
+        postgresql_where=text("credential_login <> ''"),
+    ),
     Index("ix_invitation_expires_at", "expires_at", postgresql_where=text("state = 'pending'")),
     Index("ix_invitation_invited_at", "invited_at", "number"),
 )
@@ -84,6 +92,15 @@ invitation_token = Table(
     Column("invitation_id", ForeignKey("invitation.invitation_id"), nullable=False, index=True),
     choice("kind", get_type_hints(InvitationToken)["kind"]),
     instant("created_at"),
+    # For a token that takes one link back and leaves the invitation alone.
+    Column("link_hash", LargeBinary, nullable=True),
+    # Null while it is good. What has ended is kept for a while, to explain itself.
+    instant("ended_at", nullable=True),
+    choice("end_reason", LinkEnd, nullable=True),
+    CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ended_at"),
+    # Half of each page is left for what its rows become, so that ending the links of a whole book
+    # touches no index.
+    postgresql_with={"fillfactor": 50},
 )
 
 # Append-only: a trigger refuses changes.
@@ -131,6 +148,8 @@ campaign_refusal = Table(
     words("email"),
     words("reason"),
     words("field"),
+    choice("kind", LeftOutKind),
+    words("problem"),
     Index("ix_campaign_refusal_campaign_id", "campaign_id", "number"),
 )
 

@@ -86,7 +86,10 @@ one_time_token = Table(
     "one_time_token",
     metadata,
     Column("token_hash", LargeBinary, primary_key=True),
-    choice("purpose", Literal["operator_setup", "password_reset", "first_sign_in"]),
+    choice(
+        "purpose",
+        Literal["operator_setup", "password_reset", "first_sign_in", "enrolment_email"],
+    ),
     words("subject_id"),
     instant("expires_at"),
     instant("used_at", nullable=True),

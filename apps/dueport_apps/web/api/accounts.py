@@ -6,12 +6,18 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
+from dueport_apps.usecases.access_changes import Access, access_of
 from dueport_apps.usecases.records import AccountFilter, AccountSort
 from dueport_apps.usecases.restore_access import RestoreAccess
 from dueport_apps.usecases.steer_invitation import DisableAccess
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.api.bodies import account_body, contact_bodies, item_body
-from dueport_apps.web.api.invite_bodies import invitation_body, login_bodies, timeline_body
+from dueport_apps.web.api.invite_bodies import (
+    access_changed_body,
+    invitation_body,
+    login_bodies,
+    timeline_body,
+)
 from dueport_apps.web.api.invite_shapes import (
     AccessBody,
     AccessChangedBody,
@@ -105,12 +111,9 @@ async def disable(
 ) -> AccessChangedBody:
     """Switch one person's access to the account off, or everybody's with their pending invitations:
     sessions and links die at once, nothing is deleted."""
-    changed = await disable_access(
-        account_no, operator_of(request), user_id=data.user_id if data else ""
-    )
-    async with uow() as unit:
-        logins = await unit.users.logins(account_no)
-    return AccessChangedBody(changed=changed, logins=login_bodies(logins))
+    before = await _access(uow, account_no)
+    await disable_access(account_no, operator_of(request), user_id=data.user_id if data else "")
+    return access_changed_body(before, await _access(uow, account_no))
 
 
 @post(
@@ -129,9 +132,11 @@ async def restore(
 ) -> AccessChangedBody:
     """Switch one person's access on again, or everybody's that is off; passwords are as they were.
     Invitations that were revoked with it stay revoked."""
-    changed = await restore_access(
-        account_no, operator_of(request), user_id=data.user_id if data else ""
-    )
+    before = await _access(uow, account_no)
+    await restore_access(account_no, operator_of(request), user_id=data.user_id if data else "")
+    return access_changed_body(before, await _access(uow, account_no))
+
+
+async def _access(uow: UnitOfWorkFactory, account_no: str) -> Access:
     async with uow() as unit:
-        logins = await unit.users.logins(account_no)
-    return AccessChangedBody(changed=changed, logins=login_bodies(logins))
+        return await access_of(unit, account_no)

@@ -13,6 +13,7 @@ from dueport_apps.usecases.records import AccountFigures, AccountRow, StoredAudi
 from dueport_apps.usecases.settlement_proof import SettlementProof
 from dueport_apps.usecases.settlement_records import StoredLine, StoredPosting, StoredSettlement
 from dueport_apps.usecases.show_outstanding import Outstanding
+from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_apps.web.api.shapes import (
     AccountBody,
     AuditBody,
@@ -25,6 +26,7 @@ from dueport_apps.web.api.shapes import (
     OutstandingBody,
     PayableBody,
     PaymentBody,
+    PaymentDetailBody,
     PaymentEventBody,
     PaymentLineBody,
     PostingBody,
@@ -36,7 +38,8 @@ from dueport_apps.web.api.shapes import (
     SyncCountsBody,
     SyncRunBody,
 )
-from dueport_core.accounts import Account
+from dueport_apps.web.payment_status import payment_row
+from dueport_core.accounts import Account, AccountKind, AccountStatus
 from dueport_core.open_items import OpenItem
 from dueport_core.payments import Payment
 from dueport_core.quotes import PaymentQuote
@@ -63,6 +66,8 @@ def account_body(row: AccountRow) -> AccountBody:
         row,
         AccountBody,
         figures=figures_body(row.figures) if row.figures else None,
+        kind=AccountKind(row.kind),
+        status=AccountStatus(row.status),
         invitation=row.invitation.value if row.invitation else None,
     )
     return body
@@ -82,7 +87,7 @@ def payment_body(row: PaymentRow) -> PaymentBody:
         row.payment,
         PaymentBody,
         account_name=row.account_name,
-        badge=row.badge.value,
+        badge=row.badge,
         method_label=row.payment.instrument_label,
         settlement_id=row.settlement_id or None,
     )
@@ -95,6 +100,18 @@ def payment_lines(payment: Payment) -> list[PaymentLineBody]:
 
 def credit_uses(payment: Payment | PaymentQuote) -> list[CreditUseBody]:
     return [same(use, CreditUseBody) for use in payment.credits]
+
+
+async def payment_detail(uow: UnitOfWork, payment: Payment) -> PaymentDetailBody:
+    """Return one payment with its lines, credits and stages."""
+    return PaymentDetailBody(
+        payment=payment_body(await payment_row(uow, payment)),
+        processor=payment.processor,
+        processor_ref=payment.processor_ref,
+        lines=payment_lines(payment),
+        credits=credit_uses(payment),
+        events=event_bodies(await uow.payments.events(payment.payment_id)),
+    )
 
 
 def event_bodies(events: list[PaymentEvent]) -> list[PaymentEventBody]:

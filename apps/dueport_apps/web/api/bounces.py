@@ -1,17 +1,19 @@
-"""Mail that came back, by the API: post a mail server's report, or clear an address again."""
+"""Mail that came back, by the API: list the addresses, post a server's report, clear an address."""
 
 import secrets
 from typing import Annotated, Any
 
-from litestar import Request, post
+from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.params import JSONBody, QueryParameter
 
 from dueport_apps.usecases.receive_bounce import REPORT_BYTES_MAX, ReceiveBounce
 from dueport_apps.usecases.steer_invitation import ClearBounce
-from dueport_apps.web.api.invite_bodies import bounce_body
-from dueport_apps.web.api.invite_shapes import AddressBody, BounceResultBody
+from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
+from dueport_apps.web.api.invite_bodies import bounce_body, bounced_address_body
+from dueport_apps.web.api.invite_shapes import AddressBody, BouncedPageBody, BounceResultBody
+from dueport_apps.web.api.shapes import After, Limit
 from dueport_apps.web.http.guards import operator_required
 from dueport_apps.web.people import operator_of
 
@@ -27,6 +29,17 @@ MessageId = Annotated[
         description="The Message-ID that came back, where only the report's status part is sent.",
     ),
 ]
+
+
+@get("/bounces", guards=[operator_required("view")], summary="List addresses that bounced")
+async def bounces(
+    uow: NamedDependency[UnitOfWorkFactory], after: After = None, limit: Limit = 50
+) -> BouncedPageBody:
+    """Addresses whose mail came back, newest first: nothing is sent there until the ERP holds
+    another one or somebody clears the mark."""
+    async with uow() as unit:
+        rows, following = await unit.bounces.rows(after, limit)
+    return BouncedPageBody(items=[bounced_address_body(row) for row in rows], next=following)
 
 
 @post(

@@ -4,12 +4,17 @@ from typing import Annotated, Any
 
 from litestar import Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from dueport_apps.usecases.mail_records import MailState
 from dueport_apps.usecases.steer_campaign import SteerCampaign
-from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from dueport_apps.web.api.invite_bodies import campaign_body, campaign_mail_body, refusal_body
+from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
+from dueport_apps.web.api.invite_bodies import (
+    campaign_answer,
+    campaign_body,
+    campaign_mail_body,
+    refusal_body,
+)
 from dueport_apps.web.api.invite_shapes import (
     CampaignBody,
     CampaignMailPageBody,
@@ -43,7 +48,7 @@ async def campaign(
 ) -> CampaignBody:
     """One campaign and its progress."""
     async with uow() as unit:
-        return await _shown(unit, campaign_id)
+        return await campaign_answer(unit, campaign_id)
 
 
 @get(
@@ -69,18 +74,22 @@ async def mails(
 @get(
     "/campaigns/{campaign_id:str}/refusals",
     guards=[operator_required("view")],
-    summary="Who could not be mailed",
+    summary="Who got no mail",
 )
 async def refusals(
     campaign_id: FromPath[str],
     uow: NamedDependency[UnitOfWorkFactory],
+    needs_none: FromQuery[bool] = False,
     after: After = None,
     limit: Limit = 50,
 ) -> RefusalPageBody:
-    """Selected customers who got no mail, each with the reason and the field to mend in the ERP."""
+    """Selected customers who could not be mailed, each with the reason and the field to mend in the
+    ERP; with `needs_none` those who needed no mail, such as those who have registered."""
     async with uow() as unit:
         await unit.campaigns.get(campaign_id)
-        found, following = await unit.campaigns.refusals(campaign_id, after, limit)
+        found, following = await unit.campaigns.refusals(
+            campaign_id, after, limit, needs_none=needs_none
+        )
     return RefusalPageBody(items=[refusal_body(one) for one in found], next=following)
 
 
@@ -100,7 +109,7 @@ async def pause(
     """Hold what is not under way; pausing twice is harmless."""
     await steer_campaign.pause(campaign_id, operator_of(request))
     async with uow() as unit:
-        return await _shown(unit, campaign_id)
+        return await campaign_answer(unit, campaign_id)
 
 
 @post(
@@ -119,7 +128,7 @@ async def resume(
     """Send the rest of a paused campaign; resuming twice is harmless."""
     await steer_campaign.resume(campaign_id, operator_of(request))
     async with uow() as unit:
-        return await _shown(unit, campaign_id)
+        return await campaign_answer(unit, campaign_id)
 
 
 @post(
@@ -138,10 +147,4 @@ async def cancel(
     """Take back the unsent mails; what has left cannot be taken back. Cancelling twice is harmless."""
     await steer_campaign.cancel(campaign_id, operator_of(request))
     async with uow() as unit:
-        return await _shown(unit, campaign_id)
-
-
-async def _shown(uow: UnitOfWork, campaign_id: str) -> CampaignBody:
-    return campaign_body(
-        await uow.campaigns.get(campaign_id), await uow.campaigns.progress(campaign_id)
-    )
+        return await campaign_answer(unit, campaign_id)

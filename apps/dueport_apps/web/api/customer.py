@@ -19,12 +19,10 @@ from dueport_apps.usecases.show_outstanding import OutstandingQuery, ShowOutstan
 from dueport_apps.usecases.submit_payment import SubmitPayment, SubmitPaymentCommand
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_apps.web.api.bodies import (
-    credit_uses,
-    event_bodies,
     method_body,
     outstanding_body,
     payment_body,
-    payment_lines,
+    payment_detail,
     quote_body,
     statement_body,
 )
@@ -43,7 +41,6 @@ from dueport_apps.web.api.shapes import (
     StatementBody,
 )
 from dueport_apps.web.http.guards import customer_permitted, customer_required
-from dueport_apps.web.payment_status import payment_row
 from dueport_apps.web.people import customer_of, session_of
 from dueport_core.errors import NotFound
 from dueport_core.statements import StatementView
@@ -208,12 +205,4 @@ async def _detail(uow: UnitOfWork, payment_id: str, account_no: str) -> PaymentD
     found = await uow.payments.get(payment_id)
     if found.account_no != account_no:
         raise NotFound("There is no such payment.")
-    row = await payment_row(uow, found)
-    return PaymentDetailBody(
-        payment=payment_body(row),
-        processor=found.processor,
-        processor_ref=found.processor_ref,
-        lines=payment_lines(found),
-        credits=credit_uses(found),
-        events=event_bodies(await uow.payments.events(payment_id)),
-    )
+    return await payment_detail(uow, found)

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from dueport_apps.usecases.campaigns import RehearseInvitations, StartCampaign
+from dueport_apps.usecases.declined_customers import was_declined
 from dueport_apps.usecases.invite_records import InvitationFilter, InvitationRow
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.preview_invitation import PreviewInvitation
@@ -15,13 +16,13 @@ from dueport_apps.usecases.send_again import SendAgain
 from dueport_apps.usecases.steer_invitation import CopyInvitationLink, RevokeInvitation
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_apps.web.api.invite_bodies import (
-    campaign_body,
+    campaign_answer,
     funnel_body,
     invitation_body,
     preview_body,
     rehearsal_body,
 )
-from dueport_apps.web.api.invite_orders import order_of
+from dueport_apps.web.api.invite_orders import CONFIRM_DECLINED, as_sent, order_of
 from dueport_apps.web.api.invite_shapes import (
     CampaignBody,
     FunnelBody,
@@ -39,6 +40,7 @@ from dueport_apps.web.api.invite_shapes import (
 from dueport_apps.web.api.shapes import After, Limit
 from dueport_apps.web.http.guards import operator_required
 from dueport_apps.web.people import operator_of
+from dueport_core.errors import Conflict
 from dueport_core.invitations import InvitationState
 from dueport_ports import Clock
 
@@ -52,6 +54,17 @@ Text = Annotated[str, QueryParameter(max_length=200)]
 DaysOver = Annotated[
     int | None,
     QueryParameter(ge=1, le=366, description="Pending for longer than so many days."),
+]
+DaysDue = Annotated[
+    int | None,
+    QueryParameter(
+        ge=1,
+        le=366,
+        description=(
+            "Due for a reminder: pending, neither invited nor reminded within so many days, and the "
+            "last mail has left and is not known to be lost."
+        ),
+    ),
 ]
 
 
@@ -69,7 +82,9 @@ async def rehearse(
 ) -> RehearsalBody:
     """Say who would get a mail, who cannot and why, and who is in already. Nothing is stored and
     nothing is sent; `POST invitations` with the same body carries out what this shows."""
-    return rehearsal_body(await rehearse_invitations(order_of(data, policies)))
+    order = order_of(data, policies)
+    async with as_sent(order, rehearse_invitations):
+        return rehearsal_body(await rehearse_invitations(order))
 
 
 @post(
@@ -82,15 +97,18 @@ async def invite(
     request: AnyRequest,
     data: JSONBody[InviteBody],
     start_campaign: NamedDependency[StartCampaign],
+    rehearse_invitations: NamedDependency[RehearseInvitations],
     policies: NamedDependency[Policies],
     uow: NamedDependency[UnitOfWorkFactory],
 ) -> CampaignBody:
     """Record a campaign and let workers send it. The same key sends nothing twice, and neither does
     another key: whoever is invited already is refused. Where nobody would get a mail the answer is
     a conflict or names what to mend, and nothing is recorded."""
-    campaign = await start_campaign.at_once(order_of(data, policies), operator_of(request))
+    order = order_of(data, policies)
+    async with as_sent(order, rehearse_invitations):
+        campaign = await start_campaign.at_once(order, operator_of(request))
     async with uow() as unit:
-        return await _campaign(unit, campaign.campaign_id)
+        return await campaign_answer(unit, campaign.campaign_id)
 
 
 @get("/invitations", guards=[operator_required("view")], summary="List invitations")
@@ -99,6 +117,7 @@ async def invitations(
     clock: NamedDependency[Clock],
     in_state: InState = "",
     pending_over_days: DaysOver = None,
+    due_after_days: DaysDue = None,
     asked: FromQuery[bool] = False,
     delivery_problem: FromQuery[bool] = False,
     q: Text = "",
@@ -108,11 +127,11 @@ async def invitations(
 ) -> InvitationPageBody:
     """Invitations, oldest first, each with what became of its last mail. `asked`: the customer asked
     for a new link; `delivery_problem`: the last mail failed, came back or may not have arrived."""
+    now = clock.now()
     wanted = InvitationFilter(
         state=InvitationState(in_state) if in_state else None,
-        pending_since=(
-            clock.now() - datetime.timedelta(days=pending_over_days) if pending_over_days else None
-        ),
+        pending_since=_before(now, pending_over_days),
+        due_since=_before(now, due_after_days),
         asked=asked,
         delivery_problem=delivery_problem,
         text=q,
@@ -140,11 +159,14 @@ async def funnel(uow: NamedDependency[UnitOfWorkFactory]) -> FunnelBody:
 async def preview(
     data: JSONBody[PreviewOrderBody],
     preview_invitation: NamedDependency[PreviewInvitation],
+    rehearse_invitations: NamedDependency[RehearseInvitations],
     policies: NamedDependency[Policies],
 ) -> PreviewBody:
     """The exact mail that a selected customer would get. Its links lead to a page that says that it
     was a sample."""
-    return preview_body(await preview_invitation(order_of(data, policies), data.show_account_no))
+    order = order_of(data, policies)
+    async with as_sent(order, rehearse_invitations):
+        return preview_body(await preview_invitation(order, data.show_account_no))
 
 
 @post(
@@ -158,16 +180,17 @@ async def send_test(
     request: AnyRequest,
     data: JSONBody[MailTestBody],
     preview_invitation: NamedDependency[PreviewInvitation],
+    rehearse_invitations: NamedDependency[RehearseInvitations],
     policies: NamedDependency[Policies],
 ) -> PreviewBody:
     """Mail the preview to an address of yours, marked as a test. No invitation is made and no record
     of the customer changes."""
-    sent = await preview_invitation.send_test(
-        order_of(data, policies),
-        data.to_address.strip(),
-        operator_of(request),
-        data.show_account_no,
-    )
+    order = order_of(data, policies)
+    to_address = data.to_address.strip()
+    async with as_sent(order, rehearse_invitations):
+        sent = await preview_invitation.send_test(
+            order, to_address, operator_of(request), data.show_account_no
+        )
     return preview_body(sent)
 
 
@@ -187,7 +210,7 @@ async def nudge_pending(
     of since. The links and the expiry stay as they are; calling again reminds nobody twice."""
     campaign = await send_again.remind_pending(data.pending_over_days, operator_of(request))
     async with uow() as unit:
-        return await _campaign(unit, campaign.campaign_id)
+        return await campaign_answer(unit, campaign.campaign_id)
 
 
 @get(
@@ -219,7 +242,13 @@ async def resend(
     or whose mail did not arrive for certain, and with `confirm_declined` for a declined one;
     everything else is a conflict that names the state."""
     confirmed = data is not None and data.confirm_declined
-    await send_again.resend(invitation_id, operator_of(request), confirm_declined=confirmed)
+    try:
+        await send_again.resend(invitation_id, operator_of(request), confirm_declined=confirmed)
+    except Conflict as error:
+        async with uow() as unit:
+            if confirmed or not await was_declined(unit, invitation_id):
+                raise
+        raise Conflict(f"{error.message} {CONFIRM_DECLINED}") from error
     async with uow() as unit:
         return invitation_body(await _row(unit, invitation_id))
 
@@ -277,13 +306,11 @@ async def link(
     return LinkBody(url=await copy_invitation_link(invitation_id, operator_of(request)))
 
 
+def _before(now: datetime.datetime, days: int | None) -> datetime.datetime | None:
+    return None if days is None else now - datetime.timedelta(days=days)
+
+
 async def _row(uow: UnitOfWork, invitation_id: str) -> InvitationRow:
     found = await uow.invitations.get(invitation_id)
     rows = await uow.invitations.of_account(found.account_no)
     return next(row for row in rows if row.invitation.invitation_id == invitation_id)
-
-
-async def _campaign(uow: UnitOfWork, campaign_id: str) -> CampaignBody:
-    return campaign_body(
-        await uow.campaigns.get(campaign_id), await uow.campaigns.progress(campaign_id)
-    )

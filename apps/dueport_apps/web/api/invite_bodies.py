@@ -1,8 +1,10 @@
 """From our own values about invitations to what the API answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from dueport_apps.usecases.access_changes import Access, access_change
 from dueport_apps.usecases.invite_records import (
+    BouncedRow,
     Campaign,
     CampaignMail,
     CampaignProgress,
@@ -10,16 +12,21 @@ from dueport_apps.usecases.invite_records import (
     Funnel,
     InvitationEvent,
     InvitationRow,
+    InviteRecipient,
     Login,
 )
 from dueport_apps.usecases.mail_records import MailDelivery
-from dueport_apps.usecases.plan_invitations import Plan
+from dueport_apps.usecases.plan_invitations import MailFailure, Plan
 from dueport_apps.usecases.preview_invitation import InvitationPreview
 from dueport_apps.usecases.receive_bounce import BounceResult
+from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_apps.web.api.bodies import same
 from dueport_apps.web.api.invite_shapes import (
     LISTED_MAX,
+    AccessChangedBody,
     AlreadyBody,
+    BouncedAccountBody,
+    BouncedAddressBody,
     BouncedBody,
     BounceResultBody,
     CampaignBody,
@@ -28,9 +35,11 @@ from dueport_apps.web.api.invite_shapes import (
     FunnelBody,
     InvitationBody,
     LoginBody,
+    MailFailureBody,
     PreviewBody,
     ProgressBody,
     RehearsalBody,
+    SentToWord,
     StepBody,
     TimelineBody,
     WillBody,
@@ -41,6 +50,8 @@ def invitation_body(row: InvitationRow) -> InvitationBody:
     body: InvitationBody = same(
         row.invitation,
         InvitationBody,
+        delivery=row.invitation.way,
+        second_check=row.invitation.second_check or "none",
         account_name=row.account_name,
         mail_state=row.mail_state,
         mail_code=row.mail_code,
@@ -62,12 +73,18 @@ def rehearsal_body(plan: Plan) -> RehearsalBody:
                 email=mail.email,
                 to_name=mail.to_name,
                 username=mail.username,
+                erp_status=mail.erp_status,
+                last_failure=_failure_body(mail.last_failure),
             )
             for mail in plan.will[:LISTED_MAX]
         ],
         cannot=[refusal_body(refusal) for refusal in plan.cannot[:LISTED_MAX]],
         already=[same(one, AlreadyBody) for one in plan.already[:LISTED_MAX]],
     )
+
+
+def _failure_body(failure: MailFailure | None) -> MailFailureBody | None:
+    return None if failure is None else same(failure, MailFailureBody)
 
 
 def refusal_body(refusal: CampaignRefusal) -> CannotBody:
@@ -89,11 +106,18 @@ def campaign_body(campaign: Campaign, progress: CampaignProgress) -> CampaignBod
         campaign,
         CampaignBody,
         delivery=options.delivery,
-        send_to=options.recipient,
+        send_to=_SENT_TO[options.recipient],
         language=options.language,
         progress=same(progress, ProgressBody),
     )
     return body
+
+
+async def campaign_answer(uow: UnitOfWork, campaign_id: str) -> CampaignBody:
+    """Return one campaign as it stands now; raises NotFound."""
+    return campaign_body(
+        await uow.campaigns.get(campaign_id), await uow.campaigns.progress(campaign_id)
+    )
 
 
 def campaign_mail_body(mail: CampaignMail) -> CampaignMailBody:
@@ -104,6 +128,16 @@ def campaign_mail_body(mail: CampaignMail) -> CampaignMailBody:
 def funnel_body(funnel: Funnel) -> FunnelBody:
     body: FunnelBody = same(funnel, FunnelBody)
     return body
+
+
+def access_changed_body(before: Access, after: Access) -> AccessChangedBody:
+    change = access_change(before, after)
+    return AccessChangedBody(
+        changed=change.number,
+        logins_changed=len(change.logins),
+        invitations_revoked=[invitation_body(row) for row in change.invitations],
+        logins=login_bodies(after.logins),
+    )
 
 
 def login_bodies(logins: Sequence[Login]) -> list[LoginBody]:
@@ -143,4 +177,19 @@ def bounce_body(result: BounceResult) -> BounceResultBody:
     return BounceResultBody(recipients=[same(one, BouncedBody) for one in result.recipients])
 
 
+def bounced_address_body(row: BouncedRow) -> BouncedAddressBody:
+    body: BouncedAddressBody = same(
+        row.mark,
+        BouncedAddressBody,
+        accounts=[same(one, BouncedAccountBody) for one in row.accounts],
+    )
+    return body
+
+
+_SENT_TO: Mapping[InviteRecipient, SentToWord] = {
+    InviteRecipient.PRIMARY: "primary",
+    InviteRecipient.CONTACTS: "contacts",
+    InviteRecipient.OTHER: "address",
+    InviteRecipient.CUSTOMER: "customer",
+}
 _NO_MAIL: dict[str, object] = {"mail_state": None, "mail_code": 0, "mail_reason": ""}

@@ -5,11 +5,17 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from dueport_apps.usecases.invite_records import CampaignKind, CampaignState, InviteRecipient
+from dueport_apps.usecases.invite_records import (
+    CampaignKind,
+    CampaignState,
+    InvitationEventKind,
+    LeftOutKind,
+)
 from dueport_apps.usecases.mail_records import MailState
 from dueport_apps.usecases.receive_bounce import BounceOutcome
 from dueport_apps.usecases.records import Language
 from dueport_apps.web.api.shapes import AccountBody, ContactBody, Given, OpenItemBody, Taken
+from dueport_core.accounts import AccountStatus
 from dueport_core.credentials import UsernameSource
 from dueport_core.invitations import InvitationState
 
@@ -18,8 +24,11 @@ LISTED_MAX = 1000
 SELECTED_MAX = 50_000
 
 InvitationChoice = Literal["", "none", "pending", "accepted", "declined", "expired"]
-SecondCheckChoice = Literal["none", "phone", "account_no", "first_name", "last_name", "ship_to_zip"]
+SecondCheckChoice = Literal["none", "phone", "ship_to_zip"]
+"""``none`` and ``SECOND_CHECKS``, written out because a type must be."""
 DeliveryChoice = Literal["link", "credentials"]
+SentToWord = Literal["primary", "contacts", "address", "customer"]
+"""What ``send_to`` takes, and ``customer``."""
 AccountNumbers = Annotated[
     list[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]],
     msgspec.Meta(max_length=SELECTED_MAX),
@@ -54,9 +63,10 @@ class InviteBody(Taken, frozen=True, kw_only=True):
     """Accounts that ``all`` or ``matching`` would select and that are left out."""
     delivery: DeliveryChoice | None = None
     username_from: UsernameSource | None = None
-    """For ``credentials``: the field that becomes the user name."""
+    """For ``delivery: credentials`` alone: the field that becomes the user name."""
     second_check: SecondCheckChoice | None = None
-    """The field that the registration asks for beside the link; ``none`` asks for nothing."""
+    """For ``delivery: link`` alone: the field that the registration asks for beside the link;
+    ``none`` asks for nothing."""
     send_to: Literal["primary", "contacts", "address"] = "primary"
     address: Annotated[str, msgspec.Meta(max_length=320)] = ""
     """For ``send_to: address``; the customer's record is not changed."""
@@ -99,29 +109,55 @@ class AddressBody(Taken, frozen=True, kw_only=True):
     address: Annotated[str, msgspec.Meta(min_length=1, max_length=320)]
 
 
+class MailFailureBody(Given, frozen=True, kw_only=True):
+    """What became of the last mail to an address, where it did not arrive for certain."""
+
+    state: MailState
+    code: int
+    words: str
+    """The mail server's."""
+    at: datetime.datetime | None
+
+
 class WillBody(Given, frozen=True, kw_only=True):
     account_no: str
     account_name: str
     email: str
     to_name: str
     username: str
+    """For ``credentials``: the user name that the mail promises."""
+    erp_status: AccountStatus
+    last_failure: MailFailureBody | None
+    """Set where the last mail to this address did not arrive, so that the next may not either."""
 
 
 class CannotBody(Given, frozen=True, kw_only=True):
     account_no: str
     account_name: str
     email: str
+    kind: LeftOutKind
+    """The reason, for programs."""
     reason: str
+    """The reason and what to do about it, for people."""
+    problem: str
+    """The reason alone."""
     field: str
-    """Which field of the record to mend in the ERP."""
+    """Which field of the record to mend in the ERP, or empty."""
 
 
 class AlreadyBody(Given, frozen=True, kw_only=True):
+    """Somebody who needs no such mail; ``declined`` ones get it with ``confirm_declined: true``."""
+
     account_no: str
     account_name: str
     email: str
+    kind: LeftOutKind
+    """The reason, for programs."""
     state: InvitationState
     words: str
+    """The rest of a sentence that begins with the customer's name."""
+    reminded_at: datetime.datetime | None
+    erp_status: AccountStatus
 
 
 class RehearsalBody(Given, frozen=True, kw_only=True):
@@ -163,7 +199,8 @@ class CampaignBody(Given, frozen=True, kw_only=True):
     kind: CampaignKind
     state: CampaignState
     delivery: DeliveryChoice
-    send_to: InviteRecipient
+    send_to: SentToWord
+    """As it was ordered; ``customer`` for the customer's own request."""
     language: Language
     created_by_name: str
     created_at: datetime.datetime
@@ -210,7 +247,8 @@ class InvitationBody(Given, frozen=True, kw_only=True):
     account_no: str
     account_name: str
     email: str
-    delivery: str
+    delivery: DeliveryChoice
+    second_check: SecondCheckChoice
     language: Language
     username: str
     """The user name that credential delivery promised, else empty."""
@@ -259,7 +297,7 @@ class LoginBody(Given, frozen=True, kw_only=True):
     name: str
     email: str
     username: str
-    role: str
+    role: Literal["see", "pay", "admin"]
     linked_at: datetime.datetime
     disabled_at: datetime.datetime | None
     """Since when an operator has switched this access off."""
@@ -275,15 +313,21 @@ class AccountDetailBody(Given, frozen=True, kw_only=True):
 
 class AccessChangedBody(Given, frozen=True, kw_only=True):
     changed: int
-    """How many logins and pending invitations were switched off, or logins on."""
+    """How many logins were switched off or on, and how many pending invitations were revoked."""
+    logins_changed: int
+    invitations_revoked: list[InvitationBody]
     logins: list[LoginBody]
+    """Everybody who has one, as it is now."""
+
+
+StepKind = InvitationEventKind | Literal["mail"]
 
 
 class StepBody(Given, frozen=True, kw_only=True):
     """A step in the life of the account's invitations and logins, or one of their mails."""
 
     at: datetime.datetime
-    kind: str
+    kind: StepKind
     """What happened; ``mail`` for a mail, whose fate is in ``mail_state``."""
     actor: str
     detail: str
@@ -306,6 +350,30 @@ class BouncedBody(Given, frozen=True, kw_only=True):
 
 class BounceResultBody(Given, frozen=True, kw_only=True):
     recipients: list[BouncedBody]
+
+
+class BouncedAccountBody(Given, frozen=True, kw_only=True):
+    account_no: str
+    account_name: str
+    on_file: bool
+    """The ERP holds the address for this customer: that is where to correct it."""
+
+
+class BouncedAddressBody(Given, frozen=True, kw_only=True):
+    address: str
+    at: datetime.datetime
+    """When the last mail came back."""
+    reason: str
+    """The mail server's words."""
+    permanent: bool | None
+    """Whether the server refuses for good; null where it does not say."""
+    accounts: list[BouncedAccountBody]
+    """The customers whom mail to this address was for."""
+
+
+class BouncedPageBody(Given, frozen=True, kw_only=True):
+    items: list[BouncedAddressBody]
+    next: str | None
 
 
 class CodeBody(Given, frozen=True, kw_only=True):

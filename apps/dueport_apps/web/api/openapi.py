@@ -64,6 +64,7 @@ OPERATOR_HANDLERS: Sequence[Any] = (
     campaigns.pause,
     campaigns.resume,
     campaigns.cancel,
+    bounces.bounces,
     bounces.receive,
     bounces.clear,
     papers.enrolment_codes,

@@ -20,10 +20,8 @@ from dueport_apps.usecases.settlement_proof import settlement_proof
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_apps.web.api.bodies import (
     audit_body,
-    credit_uses,
-    event_bodies,
     payment_body,
-    payment_lines,
+    payment_detail,
     posting_bodies,
     proof_body,
     run_body,
@@ -45,7 +43,7 @@ from dueport_apps.web.api.shapes import (
 )
 from dueport_apps.web.http.guards import operator_required, step_up_required
 from dueport_apps.web.operator.platform import plugin_statuses
-from dueport_apps.web.payment_status import STATUS_CHOICES, payment_row
+from dueport_apps.web.payment_status import STATUS_CHOICES
 from dueport_apps.web.people import operator_of
 from dueport_core.errors import Invalid
 
@@ -88,17 +86,7 @@ async def payment(
 ) -> PaymentDetailBody:
     """One payment with its lines, credits and stages."""
     async with uow() as unit:
-        found = await unit.payments.get(payment_id)
-        row = await payment_row(unit, found)
-        events = await unit.payments.events(payment_id)
-    return PaymentDetailBody(
-        payment=payment_body(row),
-        processor=found.processor,
-        processor_ref=found.processor_ref,
-        lines=payment_lines(found),
-        credits=credit_uses(found),
-        events=event_bodies(events),
-    )
+        return await payment_detail(unit, await unit.payments.get(payment_id))
 
 
 @get("/settlements", guards=[operator_required("view")], summary="List settlements")
@@ -200,6 +188,7 @@ def plugins(
     return [
         PluginBody(
             name=status.name,
+            title=status.title or status.name,
             distribution=status.distribution,
             version=status.version,
             ports=list(status.ports),

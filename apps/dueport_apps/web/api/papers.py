@@ -33,13 +33,15 @@ AfterAccount = Annotated[
     summary="List enrolment codes",
 )
 async def enrolment_codes(
+    request: AnyRequest,
     enrolment_codes: NamedDependency[EnrolmentCodes],
     after: AfterAccount = "",
     limit: Limit = 50,
 ) -> CodePageBody:
     """The codes of all accounts that nobody can sign in for, to be printed on their statements. With
-    the account number, a code opens the registration: treat the list like a password."""
-    found = await enrolment_codes.page(after, limit)
+    the account number, a code opens the registration: treat the list like a password. Each page that
+    is taken is recorded in the audit log."""
+    found = await enrolment_codes.export(after, limit, operator_of(request))
     following = found[-1][0].account_no if len(found) == limit else None
     items = [
         CodeBody(account_no=account.account_no, account_name=account.name, code=code)

@@ -6,13 +6,14 @@ refused. Lists come in pages: ``next`` is the cursor to send as ``after``, null 
 """
 
 import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar.params import QueryParameter
 
+from dueport_core.accounts import AccountKind, AccountStatus
 from dueport_core.open_items import OpenItemKind
-from dueport_core.payments import PaymentState
+from dueport_core.payments import Badge, PaymentState
 from dueport_core.postings import PostingCategory, PostingState
 from dueport_core.quotes import PaymentMethodKind
 from dueport_core.settlements import SettlementLineCategory, SettlementState
@@ -34,6 +35,9 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Base of every body; a field that is not known is refused."""
 
 
+BadgeWord = Literal["pending", "accepted", "declined", "expired"]
+
+
 class FiguresBody(Given, frozen=True, kw_only=True):
     """``bucket_cents``: current, then 1–30, 31–60, 61–90 and 91+ days past due by default."""
 
@@ -53,13 +57,14 @@ class FiguresBody(Given, frozen=True, kw_only=True):
 class AccountBody(Given, frozen=True, kw_only=True):
     account_no: str
     name: str
-    kind: str
-    status: str
+    kind: AccountKind
+    status: AccountStatus
+    """What the ERP says of the customer; portal access is another thing."""
     email: str
     email_problem: str
     """Why mail cannot be sent, or empty; it is fixed in the ERP."""
-    invitation: str | None
-    """The badge: pending, accepted, declined or expired; null where nobody is invited."""
+    invitation: BadgeWord | None
+    """The badge; null where nobody is invited, which the filter calls ``none``."""
     has_login: bool
     bounced: bool
     """Mail to the address on file came back."""
@@ -119,7 +124,7 @@ class PaymentBody(Given, frozen=True, kw_only=True):
     method: PaymentMethodKind
     method_label: str
     state: PaymentState
-    badge: str
+    badge: Badge
     principal_cents: int
     fee_cents: int
     discount_cents: int
@@ -226,7 +231,7 @@ class SettlementDetailBody(Given, frozen=True, kw_only=True):
 class AuditBody(Given, frozen=True, kw_only=True):
     number: int
     at: datetime.datetime
-    actor_kind: str
+    actor_kind: Literal["operator", "customer", "system", "api_key"]
     actor_id: str
     actor_name: str
     action: str
@@ -242,6 +247,9 @@ class AuditPageBody(Given, frozen=True, kw_only=True):
 
 class PluginBody(Given, frozen=True, kw_only=True):
     name: str
+    """What the configuration calls it."""
+    title: str
+    """What people call it; its name where it has none."""
     distribution: str
     version: str
     ports: list[str]
@@ -259,7 +267,7 @@ class SyncCountsBody(Given, frozen=True, kw_only=True):
 class SyncRunBody(Given, frozen=True, kw_only=True):
     run_id: str
     source: str
-    state: str
+    state: Literal["running", "done", "failed"]
     started_at: datetime.datetime
     finished_at: datetime.datetime | None
     as_of: datetime.datetime | None
@@ -277,7 +285,7 @@ class SyncAskedBody(Given, frozen=True, kw_only=True):
 class LinkedAccountBody(Given, frozen=True, kw_only=True):
     account_no: str
     name: str
-    role: str
+    role: Literal["see", "pay", "admin"]
     is_open: bool
     """Whether this is the account that the session acts for."""
 

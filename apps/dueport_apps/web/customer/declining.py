@@ -1,4 +1,8 @@
-"""Decline an invitation: from the mail's link, or by the mail program's own button."""
+"""Decline an invitation: from the mail's link, or by the mail program's own button.
+
+What these addresses carry can decline and do nothing else: mail providers read and post to the one
+in the mail's header, so whoever would rather register uses the mail's button.
+"""
 
 from typing import Any
 
@@ -36,11 +40,11 @@ async def decline_page(
     if opened is None:
         return closed(request, templates, None)
     if opened.live:
-        response = show(request, templates, "decline", account_name=opened.account_name)
-    else:
-        response = closed(request, templates, opened)
-    # To register after all, or to ask for a new link, from this page.
-    response.set_cookie(INVITATION.keep(settings, InvitationTicket(token=token), clock.now()))
+        return show(request, templates, "decline", opened=opened)
+    response = closed(request, templates, opened)
+    if opened.may_ask:
+        # The link of the mail itself, which may ask for a new one.
+        response.set_cookie(INVITATION.keep(settings, InvitationTicket(token=token), clock.now()))
     return response
 
 
@@ -53,12 +57,14 @@ async def decline(
     open_invitation: NamedDependency[OpenInvitation],
     decline_invitation: NamedDependency[DeclineInvitation],
 ) -> Response[Any]:
+    opened = await opened_by(open_invitation, token, to_register=False)
     try:
         await decline_invitation(token, client_ip(request))
     except (Conflict, NotFound):
         opened = await opened_by(open_invitation, token, to_register=False)
         return closed(request, templates, opened)
-    response = show(request, templates, "declined")
+    one_link = opened is not None and opened.one_link
+    response = show(request, templates, "declined", one_link=one_link)
     response.set_cookie(INVITATION.drop(settings))
     return response
 

@@ -9,7 +9,7 @@ from litestar.response import Response
 
 from dueport_apps.usecases.open_invitation import OpenedInvitation, OpenInvitation
 from dueport_apps.usecases.policies import Policies
-from dueport_apps.web.customer.pages import AnyRequest, show
+from dueport_apps.web.customer.pages import HOME, AnyRequest, see_other, show
 from dueport_apps.web.customer.tickets import TOKEN_LENGTH_MAX, InvitationTicket
 from dueport_apps.web.people import session_of
 from dueport_apps.web.templating import Templates
@@ -29,7 +29,7 @@ _HINTS = {
 async def opened_by(
     open_invitation: OpenInvitation, token: str | None, *, to_register: bool = True
 ) -> OpenedInvitation | None:
-    """Return the invitation of a token, or None where nothing is known of it."""
+    """Return the invitation of a token, ended or not, or None where nothing is known of it."""
     if not token or len(token) > TOKEN_LENGTH_MAX:
         return None
     try:
@@ -44,12 +44,12 @@ def closed(
     opened: OpenedInvitation | None,
     *,
     has_ticket: bool = True,
-    reason: str = "",
     why: str = "",
 ) -> Response[Any]:
-    """Explain a link that opens no form: 410 where it is over, 404 where the browser has none."""
-    reason = reason or _why_closed(opened, has_ticket)
-    status = {"lost": 404, "taken": 409, "refused": 409}.get(reason, 410)
+    """Explain a link that opens no form: 410 where it is over, 404 where nothing is known of it or
+    the browser has none."""
+    reason = _why_closed(opened, has_ticket)
+    status = {"unknown": 404, "lost": 404, "taken": 409, "refused": 409}.get(reason, 410)
     return show(
         request,
         templates,
@@ -57,14 +57,17 @@ def closed(
         status=status,
         reason=reason,
         why=why,
-        account_name=opened.account_name if opened else "",
-        expires_at=opened.invitation.expires_at if opened else None,
+        opened=opened,
+        over=opened.over if opened else None,
+        asked_at=opened.invitation.asked_at if opened and opened.may_ask else None,
     )
 
 
 def _why_closed(opened: OpenedInvitation | None, has_ticket: bool) -> str:
     if opened is None:
-        return "gone" if has_ticket else "lost"
+        return "unknown" if has_ticket else "lost"
+    if opened.over is not None:
+        return opened.over.end.value
     if not opened.live:
         return "expired"
     return "taken" if opened.is_taken else "refused"
@@ -111,13 +114,16 @@ def page_of(
     opened: OpenedInvitation | None,
 ) -> Response[Any]:
     """Show what this link opens at this moment for this person."""
+    if ticket is None and session_of(request).signed_in:
+        # Back to the form after registering, or in the tab beside it.
+        return see_other(HOME)
     if ticket is None or opened is None or not opened.live or opened.is_taken:
         return closed(request, templates, opened, has_ticket=ticket is not None)
     if not may_link(opened, ticket):
         return question_page(request, templates, opened, {})
     if session_of(request).signed_in or opened.has_login:
         return link_form(request, templates, policies, opened)
-    return form_page(request, templates, policies, opened, {}, {})
+    return form_page(request, templates, policies, ticket, opened)
 
 
 def question_page(
@@ -146,11 +152,15 @@ def form_page(
     request: AnyRequest,
     templates: Templates,
     policies: Policies,
+    ticket: InvitationTicket,
     opened: OpenedInvitation,
-    errors: dict[str, str],
-    values: dict[str, Any],
+    errors: dict[str, str] | None = None,
+    values: dict[str, Any] | None = None,
     status: int = 200,
 ) -> Response[Any]:
+    """Show the form. The mailed user name goes on as the login; the one-time password is left
+    behind here, so nothing is said of how long the invitation is good."""
+    invitation = opened.invitation
     return show(
         request,
         templates,
@@ -159,11 +169,13 @@ def form_page(
         action="/register",
         link=LINK,
         account_name=opened.account_name,
-        account_no=opened.invitation.account_no,
-        email=opened.invitation.email,
-        expires_at=opened.invitation.expires_at,
+        account_no=invitation.account_no,
+        email=invitation.email,
+        username=invitation.username,
+        by_password=ticket.by_password,
+        expires_at=None if ticket.by_password else invitation.expires_at,
         minimum_length=policies.logins.password_min_length,
         terms=policies.terms,
-        errors=errors,
-        values=values,
+        errors=errors or {},
+        values={"name": opened.person} if values is None else values,
     )

@@ -42,7 +42,9 @@ from dueport_apps.web.customer.tickets import INVITATION, TOKEN_LENGTH_MAX, Invi
 from dueport_apps.web.http.forms import bind, typed
 from dueport_apps.web.people import client_ip, session_of
 from dueport_apps.web.templating import Templates
+from dueport_apps.wording import ended
 from dueport_core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyTries
+from dueport_core.passwords import MAX_LENGTH
 from dueport_ports import Clock
 
 
@@ -50,8 +52,8 @@ class RegistrationForm(msgspec.Struct, frozen=True, kw_only=True):
     """What may be chosen. Account and e-mail are the invitation's and no fields."""
 
     name: Annotated[str, msgspec.Meta(max_length=120)] = ""
-    password: Annotated[str, msgspec.Meta(max_length=1024)] = ""
-    password_again: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    password: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)] = ""
+    password_again: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)] = ""
     accept_terms: bool = False
     link_account: bool = False
 
@@ -64,7 +66,7 @@ class LinkForm(msgspec.Struct, frozen=True, kw_only=True):
     """A login that exists. Both fields are empty where somebody is signed in."""
 
     login: Annotated[str, msgspec.Meta(max_length=254)] = ""
-    password: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    password: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)] = ""
     accept_terms: bool = False
     link_account: bool = False
 
@@ -137,14 +139,16 @@ async def register(
         )
     except Invalid as error:
         values = typed(posted, RegistrationForm)
-        return form_page(request, templates, policies, opened, error.fields, values, status=422)
+        return form_page(
+            request, templates, policies, ticket, opened, error.fields, values, status=422
+        )
     except (Conflict, NotFound) as error:
         again = await opened_by(open_invitation, ticket.token)
         return closed(request, templates, again, why=error.message)
     async with uow() as unit:
         await open_session(request, unit, user, opened.invitation.account_no)
     session_of(request).flash(
-        f"Welcome. Your login is ready and linked to {opened.account_name}.", "success"
+        ended(f"Welcome. Your login is ready and linked to {opened.account_name}"), "success"
     )
     return _done(settings)
 
@@ -169,13 +173,10 @@ async def answer_question(
         await answer_second_check(ticket.token, form.answer, client_ip(request))
     except Invalid as error:
         return question_page(request, templates, opened, error.fields, status=422)
-    except NotFound:
-        return closed(request, templates, None)
-    except Conflict as error:
+    except (Conflict, NotFound) as error:
+        # The fifth wrong answer ends the link that it was given with.
         again = await opened_by(open_invitation, ticket.token)
-        # The fifth wrong answer voids the link that it was given with.
-        reason = "locked" if again is None else ""
-        return closed(request, templates, again, reason=reason, why=error.message)
+        return closed(request, templates, again, why=error.message)
     response = see_other("/register")
     answered = msgspec.structs.replace(ticket, answered=True)
     response.set_cookie(INVITATION.keep(settings, answered, clock.now()))

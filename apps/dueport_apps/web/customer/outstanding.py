@@ -1,9 +1,11 @@
 """Outstanding: what the account owes, job by job, and the selection that is to be paid."""
 
 from typing import Any, Literal
+from urllib.parse import quote
 
 import msgspec
 from litestar import get, post
+from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Response
@@ -20,6 +22,7 @@ from dueport_apps.web.customer.pages import AnyRequest, may_pay, see_other, show
 from dueport_apps.web.http.errors import kind_of
 from dueport_apps.web.http.forms import bind
 from dueport_apps.web.http.guards import customer_permitted, customer_required
+from dueport_apps.web.http.redirects import LONGEST
 from dueport_apps.web.people import customer_of
 from dueport_apps.web.templating import Templates
 from dueport_core.errors import Conflict, Invalid, Unavailable
@@ -35,6 +38,9 @@ class SelectionForm(msgspec.Struct, frozen=True, kw_only=True):
     pick: Literal["", "statement"] = ""
 
 
+SEPARATOR = "~"
+
+
 @get("/outstanding", guards=[customer_required])
 async def outstanding(
     request: AnyRequest,
@@ -44,7 +50,9 @@ async def outstanding(
     clock: NamedDependency[Clock],
     view: FromQuery[str] = "all",
     select: FromQuery[str] = "",
+    ticked: FromQuery[str] = "",
 ) -> Response[Any]:
+    """Show what is owed. `ticked` brings a selection back; documents of others mean nothing here."""
     return await _page(
         request,
         templates,
@@ -53,10 +61,19 @@ async def outstanding(
         clock,
         view=_view(view),
         select=select,
+        selected=tuple(ticked.split(SEPARATOR)),
     )
 
 
-@post("/pay", guards=[customer_permitted("pay")])
+def page_as_ticked(posted: FormMultiDict) -> str:
+    """Return the page with the selection that was posted, for somebody who has to sign in first."""
+    view = f"/outstanding?view={_view(str(posted.get('view', ''))).value}"
+    refs = [quote(str(one), safe="") for one in posted.getall("document_refs", [])]
+    page = f"{view}&ticked={SEPARATOR.join(refs)}" if refs else view
+    return page if len(page) <= LONGEST else view
+
+
+@post("/pay", guards=[customer_permitted("pay")], opt={"page": page_as_ticked})
 async def select_to_pay(
     request: AnyRequest,
     templates: NamedDependency[Templates],

@@ -17,11 +17,19 @@ from dueport_apps.usecases.reset_password import (
     ResetPasswordCommand,
 )
 from dueport_apps.web.customer.pages import AnyRequest, browser_of, refused, see_other, show
-from dueport_apps.web.customer.tickets import RESET, TOKEN_LENGTH_MAX, ResetTicket
+from dueport_apps.web.customer.tickets import (
+    RESET,
+    TOKEN_LENGTH_MAX,
+    ResetTicket,
+    going_on,
+    renewed,
+)
 from dueport_apps.web.http.forms import bind, typed
+from dueport_apps.web.http.redirects import sign_in_url
 from dueport_apps.web.people import client_ip, session_of
 from dueport_apps.web.templating import Templates
 from dueport_core.errors import Invalid, NotFound, TooManyTries
+from dueport_core.passwords import MAX_LENGTH
 from dueport_ports import Clock
 
 
@@ -30,8 +38,8 @@ class ForgotForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewPasswordForm(msgspec.Struct, frozen=True, kw_only=True):
-    password: Annotated[str, msgspec.Meta(max_length=1024)] = ""
-    password_again: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    password: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)] = ""
+    password_again: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)] = ""
 
 
 @get("/forgot-password", opt={"public": True}, sync_to_thread=False)
@@ -43,9 +51,12 @@ def forgot_page(request: AnyRequest, templates: NamedDependency[Templates]) -> R
 async def forgot(
     request: AnyRequest,
     templates: NamedDependency[Templates],
+    settings: NamedDependency[SkipValidation[Settings]],
+    clock: NamedDependency[Clock],
     request_password_reset: NamedDependency[RequestPasswordReset],
 ) -> Response[Any]:
-    """Leave a job behind, whoever it is about, and say the same to everybody."""
+    """Leave a job behind, whoever it is about, and say the same to everybody. Somebody who was
+    linking an account goes on with that afterwards."""
     posted = await request.form()
     try:
         form = bind(posted, ForgotForm)
@@ -53,7 +64,10 @@ async def forgot(
     except (Invalid, TooManyTries) as error:
         login = typed(posted, ForgotForm).get("login", "")
         return refused(request, templates, "forgot_password", error, login=login)
-    return see_other("/forgot-password/sent")
+    response = see_other("/forgot-password/sent")
+    for cookie in renewed(request, settings, clock.now()):
+        response.set_cookie(cookie)
+    return response
 
 
 @get("/forgot-password/sent", opt={"public": True}, sync_to_thread=False)
@@ -87,7 +101,7 @@ async def reset_page(
     ticket = RESET.of(request, settings, clock.now())
     user = await reset_password.find(ticket.token) if ticket else None
     if user is None:
-        return _closed(request, templates)
+        return _closed(request, templates, ticket)
     context = _context(policies, user)
     return show(request, templates, "reset_password", errors={}, warning="", **context)
 
@@ -105,7 +119,7 @@ async def reset(
     ticket = RESET.of(request, settings, clock.now())
     user = await reset_password.find(ticket.token) if ticket else None
     if ticket is None or user is None:
-        return _closed(request, templates)
+        return _closed(request, templates, ticket)
     try:
         form = bind(await request.form(), NewPasswordForm)
         await reset_password(
@@ -120,12 +134,14 @@ async def reset(
     except Invalid as error:
         return refused(request, templates, "reset_password", error, **_context(policies, user))
     except NotFound:
-        return _closed(request, templates)
+        return _closed(request, templates, ticket)
     session = session_of(request)
     await session.end()
     session.flash("Your password is changed. Sign in with the new one.", "success")
-    response = see_other("/sign-in")
-    response.set_cookie(RESET.drop(settings))
+    now = clock.now()
+    response = see_other(sign_in_url("/sign-in", going_on(request, settings, now)))
+    for cookie in (RESET.drop(settings), *renewed(request, settings, now)):
+        response.set_cookie(cookie)
     return response
 
 
@@ -133,5 +149,7 @@ def _context(policies: Policies, user: PortalUser) -> dict[str, Any]:
     return {"login": user.email, "minimum_length": policies.logins.password_min_length}
 
 
-def _closed(request: AnyRequest, templates: Templates) -> Response[Any]:
-    return show(request, templates, "reset_closed", status=410)
+def _closed(request: AnyRequest, templates: Templates, ticket: ResetTicket | None) -> Response[Any]:
+    """Explain a link that sets no password any more, or a browser that has not opened one."""
+    lost = ticket is None
+    return show(request, templates, "reset_closed", status=404 if lost else 410, lost=lost)

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import get, post
+from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, SkipValidation
 from litestar.response import Response
@@ -11,8 +12,15 @@ from litestar.response import Response
 from dueport_apps.settings import Settings
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.records import PortalUser
-from dueport_apps.usecases.sign_in import WRONG, MustRegister, SignInCommand, SignInCustomer
+from dueport_apps.usecases.sign_in import (
+    WRONG,
+    MustRegister,
+    PasswordExpired,
+    SignInCommand,
+    SignInCustomer,
+)
 from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from dueport_apps.web.customer import expired_password
 from dueport_apps.web.customer.pages import (
     HOME,
     AnyRequest,
@@ -24,16 +32,17 @@ from dueport_apps.web.customer.pages import (
 )
 from dueport_apps.web.customer.tickets import INVITATION, InvitationTicket
 from dueport_apps.web.http.forms import bind, typed
-from dueport_apps.web.http.redirects import safe_next
+from dueport_apps.web.http.redirects import safe_next, sign_in_url
 from dueport_apps.web.people import client_ip, session_of
 from dueport_apps.web.templating import Templates
 from dueport_core.errors import Forbidden, Invalid, TooManyTries
+from dueport_core.passwords import MAX_LENGTH
 from dueport_ports import Clock
 
 
 class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
     login: Annotated[str, msgspec.Meta(max_length=254)]
-    password: Annotated[str, msgspec.Meta(max_length=1024)]
+    password: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)]
     next: str = ""
 
 
@@ -64,7 +73,12 @@ def sign_in_page(
     )
 
 
-@post("/sign-in", opt={"public": True})
+def _form_again(posted: FormMultiDict) -> str:
+    """Return the sign-in page, which leads on to where this form would have led."""
+    return sign_in_url("/sign-in", safe_next(str(posted.get("next", "")), ""))
+
+
+@post("/sign-in", opt={"public": True, "page": _form_again})
 async def sign_in(
     request: AnyRequest,
     templates: NamedDependency[Templates],
@@ -91,9 +105,11 @@ async def sign_in(
         )
         if isinstance(user, MustRegister):
             answer = see_other("/register")
-            ticket = InvitationTicket(token=user.token)
+            ticket = InvitationTicket(token=user.token, by_password=True)
             answer.set_cookie(INVITATION.keep(settings, ticket, clock.now()))
             return answer
+        if isinstance(user, PasswordExpired):
+            return expired_password.lead_on(user, settings, clock)
         async with uow() as unit:
             account_no = await _first_account(unit, user)
             await open_session(request, unit, user, account_no)
@@ -111,7 +127,10 @@ async def sign_in(
     return see_other(safe_next(form.next, HOME))
 
 
-@post("/sign-out", opt={"public": True})
+@post(
+    "/sign-out",
+    opt={"public": True, "page": "/sign-in", "signed_out_words": "You are signed out."},
+)
 async def sign_out(request: AnyRequest) -> Response[Any]:
     """End the session; signing out twice is no error."""
     session = session_of(request)

@@ -1,5 +1,6 @@
-"""Your login: the e-mail, the accounts, the language of the mails, and another password."""
+"""Your login: name, e-mail and accounts, the language of the mails, and another password."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -7,6 +8,7 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.response import Response
 
+from dueport_apps.usecases.change_name import NAME_MAX, ChangeName
 from dueport_apps.usecases.change_password import (
     ChangeLanguage,
     ChangePassword,
@@ -17,19 +19,25 @@ from dueport_apps.usecases.records import Language
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.customer.accounts import linked_accounts
 from dueport_apps.web.customer.pages import AnyRequest, browser_of, refused, see_other, show
-from dueport_apps.web.http.forms import bind
+from dueport_apps.web.http.forms import bind, typed
 from dueport_apps.web.http.guards import customer_required
 from dueport_apps.web.people import client_ip, session_of
 from dueport_apps.web.templating import Templates
 from dueport_core.errors import Invalid, TooManyTries
+from dueport_core.passwords import MAX_LENGTH
 
 PAGE = "/your-login"
+LANGUAGES: Mapping[Language, str] = {"en": "English", "es": "Español"}
 
 
 class PasswordForm(msgspec.Struct, frozen=True, kw_only=True):
-    old_password: Annotated[str, msgspec.Meta(max_length=1024)]
-    password: Annotated[str, msgspec.Meta(max_length=1024)] = ""
-    password_again: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    old_password: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)]
+    password: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)] = ""
+    password_again: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)] = ""
+
+
+class NameForm(msgspec.Struct, frozen=True, kw_only=True):
+    name: Annotated[str, msgspec.Meta(max_length=NAME_MAX)]
 
 
 class LanguageForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +97,30 @@ async def choose_language(
     assert session.principal is not None
     form = bind(await request.form(), LanguageForm)
     await change_language(session.principal.user_id, form.language)
-    session.flash("Your mails will be written in this language.", "success")
+    session.flash(f"Your mails will be in {LANGUAGES[form.language]}.", "success")
+    return see_other(PAGE)
+
+
+@post("/your-login/name", guards=[customer_required])
+async def choose_name(
+    request: AnyRequest,
+    templates: NamedDependency[Templates],
+    policies: NamedDependency[Policies],
+    reads: NamedDependency[UnitOfWorkFactory],
+    change_name: NamedDependency[ChangeName],
+) -> Response[Any]:
+    """Change how colleagues and the dealer see this person."""
+    session = session_of(request)
+    assert session.principal is not None
+    posted = await request.form()
+    try:
+        form = bind(posted, NameForm)
+        await change_name(session.principal.user_id, form.name, client_ip(request))
+    except Invalid as error:
+        context = await _context(request, policies, reads)
+        typed_name = typed(posted, NameForm).get("name", "")
+        return refused(request, templates, "your_login", error, **{**context, "name": typed_name})
+    session.flash("Your name is changed.", "success")
     return see_other(PAGE)
 
 
@@ -103,7 +134,8 @@ async def _context(
         accounts = await linked_accounts(request, unit)
     return {
         "user": user,
+        "name": user.name,
         "accounts": accounts,
-        "languages": (("en", "English"), ("es", "Español")),
+        "languages": LANGUAGES.items(),
         "minimum_length": policies.logins.password_min_length,
     }

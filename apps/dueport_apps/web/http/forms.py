@@ -98,13 +98,13 @@ def sentence(message: str) -> str:
         found = pattern.search(plain)
         if found:
             return found.expand(words)
-    return "This value cannot be used."
+    return "This was not understood; please type it again."
 
 
 def _converted(given: list[Any], wanted: Any) -> Any:
     if any(isinstance(value, str) and "\0" in value for value in given):
         # No keyboard types it, and the database keeps no text with it.
-        raise Invalid("This value cannot be used.")
+        raise Invalid("There is a character in this that cannot be kept; please type it again.")
     if _takes_list(wanted):
         return msgspec.convert(given, wanted, strict=False)
     if len(given) > 1:

@@ -4,7 +4,8 @@ The content security policy allows nothing but our own files: scripts by a nonce
 every request, no inline script, no `eval`. A payment page needs its processor's script and frames;
 it names them with `allow_sources` (or `opt={"csp": {...}}`), and only that page gets them. A page that
 shows a mail as its recipient would see it says `show_own_frame`; the mail's own address says
-`be_framed` and gets a policy under which nothing but its inline styles works.
+`be_framed` and gets a policy under which nothing but its inline styles and our pictures work. What
+other sites may show too, such as the logo in a web mail, says `opt={"shown_anywhere": True}`.
 """
 
 import re
@@ -21,12 +22,6 @@ from dueport_apps.web.http.settings import HttpSettings
 from dueport_core.errors import Misconfigured
 
 HSTS_MAX_AGE_S = 2 * 365 * 24 * 3600
-
-FRAMED_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'"
-)
-"""For a mail: its inline styles apply, and nothing is loaded, run or posted."""
 
 EXTENSIBLE = frozenset(
     {"script-src", "frame-src", "connect-src", "img-src", "style-src-attr", "form-action"}
@@ -137,10 +132,11 @@ class SecurityHeaders:
         handler = scope.get("route_handler")
         if handler is not None:
             page.allow(handler.opt.get("csp", {}))
+        anywhere = handler is not None and handler.opt.get("shown_anywhere", False)
         payment = " ".join(f'"{origin}"' for origin in page.payment)
         headers = {
             "content-security-policy": (
-                FRAMED_POLICY
+                framed_policy(self._settings)
                 if page.framed
                 else policy(csp_nonce(scope), page.csp, frames_ours=page.frames_ours)
             ),
@@ -150,7 +146,7 @@ class SecurityHeaders:
             "cross-origin-opener-policy": (
                 "same-origin-allow-popups" if page.popups else "same-origin"
             ),
-            "cross-origin-resource-policy": "same-origin",
+            "cross-origin-resource-policy": "cross-origin" if anywhere else "same-origin",
             "permissions-policy": (
                 "camera=(), geolocation=(), microphone=(), usb=(), "
                 f"payment=({f'self {payment}' if payment else ''})"
@@ -159,6 +155,18 @@ class SecurityHeaders:
         if self._settings.secure:
             headers["strict-transport-security"] = f"max-age={HSTS_MAX_AGE_S}; includeSubDomains"
         return headers
+
+
+def framed_policy(settings: HttpSettings) -> str:
+    """Write the policy of a mail: its inline styles apply and its logo is shown.
+
+    Nothing else is loaded, and nothing run or posted. The logo's host is named because the frame
+    has no origin of its own that 'self' could mean.
+    """
+    return (
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src {settings.customer_url}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
 
 
 def policy(nonce: str, extra: Mapping[str, Sequence[str]], *, frames_ours: bool = False) -> str:

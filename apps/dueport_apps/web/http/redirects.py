@@ -2,6 +2,9 @@
 
 from urllib.parse import quote, urlsplit
 
+LONGEST = 4000
+"""An address may name the documents that were ticked, and there may be hundreds."""
+
 
 def safe_next(target: str | None, default: str) -> str:
     """Return `target` where it is a plain path of this site, else `default`.
@@ -9,7 +12,7 @@ def safe_next(target: str | None, default: str) -> str:
     Refused are other hosts in all their spellings (`//evil`, `/\\evil`, `https:evil`) and control
     characters, which browsers drop before they read an address.
     """
-    if not target or len(target) > 2000 or not target.startswith("/"):
+    if not target or len(target) > LONGEST or not target.startswith("/"):
         return default
     if target.startswith(("//", "/\\")) or "\\" in target or not target.isprintable():
         return default

@@ -34,6 +34,7 @@ from dueport_apps.web.http.tokens import derive, hash_token, masked, new_token, 
 from dueport_core.errors import Conflict
 
 MAX_FLASHES = 5
+GO_ON = "Sign in and go on."
 
 
 class AuthLevel(StrEnum):
@@ -141,6 +142,9 @@ class Session:
         self.record: SessionRecord | None = None
         self.principal: Principal | None = None
         self.by_key = False
+        self.lapsed = False
+        """The browser still holds a session that has ended."""
+        self._farewell = f"You are signed out by now. {GO_ON}"
         self._settings = settings
         self._store = store
         self._now = now
@@ -172,12 +176,15 @@ class Session:
             return
         record = await self._store.find(hash_token(token))
         if record is not None and record.portal is self.portal:
-            principal = None if self._expired(record) else await finder.find(record)
+            over = self._over(record)
+            principal = None if over else await finder.find(record)
             if principal is not None:
                 self.record, self.principal = record, principal
                 await self._touch()
                 return
             await self._store.delete(record.token_hash)
+            self._farewell = over or self._farewell
+        self.lapsed = True
         self._drop("")
 
     def use_key(self, principal: Principal) -> None:
@@ -287,9 +294,16 @@ class Session:
 
     def flash(self, message: str, kind: str = "success") -> None:
         """Show a message on the next page."""
-        self._flashes = [*self._pending(), Flash(message, kind)][-MAX_FLASHES:]
+        added = Flash(message, kind)
+        others = (one for one in self._pending() if one != added)
+        self._flashes = [*others, added][-MAX_FLASHES:]
         content = msgspec.json.encode(self._flashes)
         self._keep("flash", signed(self._flash_key(), content))
+
+    def say_farewell(self) -> None:
+        """Tell somebody who believed to be signed in why they are not; once, whatever follows."""
+        if not any(waiting.message.endswith(GO_ON) for waiting in self._pending()):
+            self.flash(self._farewell, "info")
 
     def pop_flashes(self) -> list[Flash]:
         """Return the waiting messages and forget them."""
@@ -315,11 +329,16 @@ class Session:
     def _flash_key(self) -> bytes:
         return derive(self._settings.secret, f"flash:{self.portal}")
 
-    def _expired(self, record: SessionRecord) -> bool:
+    def _over(self, record: SessionRecord) -> str:
+        """Say why a session has ended by itself; nothing where it has not."""
         now = self._now()
-        idle_s = (now - record.last_seen_at).total_seconds()
-        age_s = (now - record.created_at).total_seconds()
-        return idle_s > self._settings.idle_s or age_s > self._settings.absolute_s
+        if (now - record.created_at).total_seconds() > self._settings.absolute_s:
+            hours = self._settings.absolute_s // 3600
+            return f"You were signed out after {hours} hours. {GO_ON}"
+        if (now - record.last_seen_at).total_seconds() > self._settings.idle_s:
+            minutes = self._settings.idle_s // 60
+            return f"You were signed out after {minutes} minutes without activity. {GO_ON}"
+        return ""
 
     async def _touch(self) -> None:
         assert self.record is not None

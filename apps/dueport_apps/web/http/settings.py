@@ -7,6 +7,8 @@ import msgspec
 
 from dueport_core.errors import Misconfigured
 
+MACHINE_PATHS = ("/api/", "/webhooks/")
+"""Below these, programs are answered and not people."""
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

@@ -1,8 +1,8 @@
 """How the pieces go together: what every portal's routers carry, and what wraps the application.
 
-From the outside in: request identifier and log, security headers, the framework's router, origin
-check, session, CSRF token, card-number filter, idempotency, guards, handler. The first two are plain
-wrappers because the framework runs no middleware for addresses that it does not know.
+From the outside in: request identifier and log, security headers, HEAD as GET, the router, origin
+check, session, CSRF token, card-number filter, idempotency, guards, handler. The first three are
+plain wrappers because the framework runs no middleware for addresses that it does not know.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from litestar.types import ASGIApp
 
 from dueport_apps.web.http.card_numbers import CardNumberFilter
 from dueport_apps.web.http.csrf import CsrfCheck, OriginCheck
+from dueport_apps.web.http.head_requests import HeadRequests
 from dueport_apps.web.http.headers import SecurityHeaders
 from dueport_apps.web.http.idempotency import Idempotency, IdempotencyStore
 from dueport_apps.web.http.request_log import RequestLog
@@ -41,22 +42,26 @@ class HttpBase(msgspec.Struct, frozen=True, kw_only=True):
         """Return the middleware for a router of one portal, pages and API alike."""
         return [
             OriginCheck(self.settings),
-            SessionMiddleware(
-                portal=portal,
-                settings=self.settings,
-                store=self.sessions,
-                principals=self.principals,
-                api_keys=self.api_keys,
-                now=self.now,
-            ),
-            CsrfCheck(),
+            self.opener(portal),
+            CsrfCheck(self.settings),
             CardNumberFilter(),
             Idempotency(self.idempotency, self.now),
         ]
 
+    def opener(self, portal: Portal) -> SessionMiddleware:
+        """Return what opens the sessions of a portal."""
+        return SessionMiddleware(
+            portal=portal,
+            settings=self.settings,
+            store=self.sessions,
+            principals=self.principals,
+            api_keys=self.api_keys,
+            now=self.now,
+        )
+
     def wrap(self, app: ASGIApp) -> ASGIApp:
         """Return the application as the server runs it."""
-        return RequestLog(SecurityHeaders(app, self.settings))
+        return RequestLog(SecurityHeaders(HeadRequests(app), self.settings))
 
 
 def compression() -> CompressionConfig:

@@ -21,7 +21,7 @@ from dueport_apps.web.templating import Templates
 from dueport_core.errors import Conflict
 
 PDF = "application/pdf"
-SWITCHED_OFF = "Enrolment codes are switched off. Switch them on in the dealer's configuration."
+SWITCHED_OFF = "Enrollment codes are switched off. Switch them on in the dealer's configuration."
 
 
 @get("/operator/announcement", guards=[operator_required("view")])
@@ -69,21 +69,31 @@ def enrolment_codes_page(
     )
 
 
-@get("/operator/enrolment-codes.csv", guards=[operator_required("invite"), step_up_required])
+@get(
+    "/operator/enrolment-codes.csv",
+    guards=[operator_required("invite"), step_up_required],
+    opt={"page": "/operator/enrolment-codes"},
+)
 async def codes_csv(
-    announce: NamedDependency[Announce], policies: NamedDependency[Policies]
+    request: AnyRequest,
+    enrolment_codes: NamedDependency[EnrolmentCodes],
+    policies: NamedDependency[Policies],
 ) -> Response[bytes]:
     """Send the code of every customer whom nobody can sign in for, to be printed on statements."""
     _codes_are_on(policies)
-    codes = await announce.all_codes()
+    codes = await enrolment_codes.export_all(operator_of(request))
     return csv_file(
-        "enrolment-codes.csv",
+        "enrollment-codes.csv",
         ("account number", "name", "code"),
         ((account.account_no, account.name, code) for account, code in codes),
     )
 
 
-@get("/operator/enrolment-letters.pdf", guards=[operator_required("invite"), step_up_required])
+@get(
+    "/operator/enrolment-letters.pdf",
+    guards=[operator_required("invite"), step_up_required],
+    opt={"page": "/operator/enrolment-codes"},
+)
 async def letters_pdf(
     request: AnyRequest,
     announce: NamedDependency[Announce],
@@ -91,8 +101,8 @@ async def letters_pdf(
 ) -> Response[bytes]:
     """Send a letter with its code for every customer whom nobody can sign in for."""
     _codes_are_on(policies)
-    letters, _ = await announce.letters_to_all(_language(request, policies))
-    return download(letters, PDF, "enrolment-letters.pdf")
+    letters, _ = await announce.letters_to_all(operator_of(request), _language(request, policies))
+    return download(letters, PDF, "enrollment-letters.pdf")
 
 
 @get("/operator/customers/{account_no:str}/announcement.pdf", guards=[operator_required("invite")])
@@ -117,7 +127,7 @@ async def renew_code(
     """Make a new code; the printed one is void."""
     _codes_are_on(policies)
     await enrolment_codes.renew(account_no, operator_of(request))
-    session_of(request).flash("There is a new enrolment code; the old one is void.", "success")
+    session_of(request).flash("There is a new enrollment code; the old one is void.", "success")
     return see_other(f"{account_path(account_no)}#logins")
 
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
@@ -14,9 +13,9 @@ from dueport_apps.usecases.invite_records import (
     Campaign,
     CampaignKind,
     CampaignMail,
-    CampaignProgress,
     CampaignState,
 )
+from dueport_apps.usecases.mail_progress import TRIES_MAX
 from dueport_apps.usecases.mail_records import MailState
 from dueport_apps.usecases.records import Principal
 from dueport_apps.usecases.steer_campaign import SteerCampaign
@@ -28,11 +27,25 @@ from dueport_apps.web.operator.campaign_paths import (
     campaign_path,
     edit_path,
 )
-from dueport_apps.web.operator.live_progress import Picture, ProgressBoard, look_at
+from dueport_apps.web.operator.campaign_view import (
+    CANNOT_WORDS,
+    REFUSALS,
+    UNNEEDED,
+    UNNEEDED_WORDS,
+    list_name,
+    listed,
+    named,
+    only_account,
+    tabs_of,
+    title_of,
+)
+from dueport_apps.web.operator.live_progress import ProgressBoard, look_at, picture_of
 from dueport_apps.web.operator.pages import (
     PAGE_ROWS,
     AnyRequest,
     address,
+    cursor,
+    may,
     see_other,
     show,
     show_rows,
@@ -42,30 +55,23 @@ from dueport_apps.web.operator.pages import (
 from dueport_apps.web.operator.spreadsheets import csv_file
 from dueport_apps.web.operator.words import (
     CAMPAIGN_COLOURS,
-    CAMPAIGN_TITLES,
+    FIELD_WORDS,
     MAIL_COLOURS,
     MAIL_WORDS,
+    left_out_badge,
 )
 from dueport_apps.web.people import operator_of, session_of
 from dueport_apps.web.templating import Templates
-from dueport_core.accounts import Account
 from dueport_core.errors import Conflict, Invalid, NotFound
+from dueport_ports import Clock
 
 FILE_ROWS = 1_000
 LOST = (MailState.FAILED, MailState.UNCONFIRMED, MailState.BOUNCED)
 """What may be sent again: it did not arrive, or nobody can say that it did."""
-REFUSALS = "refusals"
+PARTS = frozenset({"body", "recipients", "tabs"})
+"""What a page that is open asks for again while the campaign goes on."""
 
 Steer = Callable[[str, Principal], Awaitable[Campaign]]
-
-
-class StateTab(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the lists of a campaign."""
-
-    key: str
-    label: str
-    count: int
-    url: str
 
 
 @get("/operator/campaigns", guards=[operator_required("view")])
@@ -75,9 +81,10 @@ async def campaigns(
     uow: NamedDependency[UnitOfWorkFactory],
 ) -> Response[Any]:
     """List what was started, newest first."""
-    after = wanted(request, "after", 400) or None
+    after = cursor(request)
     async with uow() as unit:
-        rows, following = await unit.campaigns.rows(after, PAGE_ROWS)
+        found, following = await unit.campaigns.rows(after, PAGE_ROWS)
+        rows = await named(unit, found)
     context: dict[str, Any] = {
         "rows": rows,
         "more_url": address(CAMPAIGNS, after=following) if following else "",
@@ -96,51 +103,53 @@ async def campaign_page(
     campaign_id: FromPath[str],
     templates: NamedDependency[Templates],
     uow: NamedDependency[UnitOfWorkFactory],
+    clock: NamedDependency[SkipValidation[Clock]],
 ) -> Response[Any]:
     """Show one campaign: how far it is, who got the mail, and who could not be mailed."""
-    principal = session_of(request).principal
-    may_invite = principal is not None and "invite" in principal.permissions
-    after = wanted(request, "after", 400) or None
-    chosen = wanted(request, "state")
+    may_invite = may(request, "invite")
+    after = cursor(request)
+    chosen = list_name(wanted(request, "state"))
+    now = clock.now()
     path = campaign_path(campaign_id)
     async with uow() as unit:
         campaign = await unit.campaigns.get(campaign_id)
         if campaign.state is CampaignState.DRAFT and may_invite:
             return see_other(edit_path(campaign_id))
-        progress = await unit.campaigns.progress(campaign_id)
-        listed: list[Any]
-        if chosen == REFUSALS:
-            listed, following = await unit.campaigns.refusals(campaign_id, after, PAGE_ROWS)
-        else:
-            state = _state(chosen)
-            chosen = state.value if state else ""
-            listed, following = await unit.campaigns.mails(campaign_id, state, after, PAGE_ROWS)
-        only = campaign.selection.account_nos
-        account = await unit.accounts.find(only[0]) if len(only) == 1 else None
+        picture = await picture_of(unit, campaign, now)
+        rows, following = await listed(unit, campaign_id, chosen, after)
+        only = only_account(campaign)
+        account = await unit.accounts.find(only) if only else None
+    progress = picture.progress
     context: dict[str, Any] = {
         "lost_count": progress.failed + progress.unconfirmed + progress.bounced,
         "campaign": campaign,
         "path": path,
-        "rows": listed,
+        "rows": rows,
         "chosen": chosen,
+        "left_out": chosen in (REFUSALS, UNNEEDED),
         "may_invite": may_invite,
         "lost": LOST,
+        "now": now,
+        "tries_max": TRIES_MAX,
         "more_url": address(path, state=chosen, after=following) if following else "",
         **_words(),
     }
     if wants_rows(request):
-        part = "refusal_rows" if chosen == REFUSALS else "mail_rows"
+        part = "left_out_rows" if context["left_out"] else "mail_rows"
         return show_rows(request, templates, f"campaigns/{part}", **context)
     context |= {
-        "picture": Picture(campaign=campaign, progress=progress),
-        "tabs": _tabs(campaign, progress, path),
+        "picture": picture,
+        "tabs": tabs_of(campaign, progress, chosen),
+        "cannot_words": CANNOT_WORDS[campaign.kind],
+        "unneeded_words": UNNEEDED_WORDS[campaign.kind],
         "account": account,
-        "account_url": account_path(only[0]) if account else "",
-        "title": _title(campaign, account),
+        "account_url": account_path(only) if account else "",
+        "title": title_of(campaign, account),
+        "here": address(path, state=chosen, after=after),
         "first_url": address(path, state=chosen) if after else "",
     }
-    if wanted(request, "part") == "body":
-        return show_rows(request, templates, "campaigns/body", **context)
+    if (part := wanted(request, "part")) in PARTS:
+        return show_rows(request, templates, f"campaigns/{part}", **context)
     return show(request, templates, "campaigns/detail", **context)
 
 
@@ -154,11 +163,12 @@ async def progress(
     campaign_id: FromPath[str],
     templates: NamedDependency[Templates],
     reads: NamedDependency[UnitOfWorkFactory],
+    clock: NamedDependency[SkipValidation[Clock]],
     progress_board: NamedDependency[SkipValidation[ProgressBoard]],
 ) -> Stream:
     """Send the progress as it changes. `turned` tells the page that the state is not the one that
     it shows, `done` that nothing more will come."""
-    look = look_at(reads)
+    look = look_at(reads, clock)
     await look(campaign_id)
     shown = wanted(request, "shown")
 
@@ -195,7 +205,7 @@ async def pause(
         request,
         campaign_id,
         steer_campaign.pause,
-        "Paused. What is already under way still leaves.",
+        "Paused. Nothing more is sent until you resume; what has left cannot be held back.",
     )
 
 
@@ -279,22 +289,34 @@ async def recipients_csv(
 
 @get("/operator/campaigns/{campaign_id:str}/refusals.csv", guards=[operator_required("view")])
 async def refusals_csv(
-    campaign_id: FromPath[str], uow: NamedDependency[UnitOfWorkFactory]
+    request: AnyRequest, campaign_id: FromPath[str], uow: NamedDependency[UnitOfWorkFactory]
 ) -> Response[bytes]:
-    """Send who could not be mailed and what to fix, as a file."""
+    """Send who could not be mailed and what to fix, or who needed no mail, as a file."""
     rows = []
+    needs_none = list_name(wanted(request, "state")) == UNNEEDED
     after: str | None = None
     async with uow() as unit:
         await unit.campaigns.get(campaign_id)
         while True:
-            page, after = await unit.campaigns.refusals(campaign_id, after, FILE_ROWS)
+            page, after = await unit.campaigns.refusals(
+                campaign_id, after, FILE_ROWS, needs_none=needs_none
+            )
             rows += page
             if after is None:
                 break
     return csv_file(
-        f"not-mailed-{campaign_id}.csv",
+        f"left-out-{campaign_id}.csv" if needs_none else f"not-mailed-{campaign_id}.csv",
         ("account", "name", "e-mail", "fix in ERP", "reason"),
-        ((one.account_no, one.account_name, one.email, one.field, one.reason) for one in rows),
+        (
+            (
+                one.account_no,
+                one.account_name,
+                one.email,
+                FIELD_WORDS.get(one.field, one.field),
+                one.reason,
+            )
+            for one in rows
+        ),
     )
 
 
@@ -337,46 +359,12 @@ def _usual(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def _state(text: str) -> MailState | None:
-    return MailState(text) if text in {state.value for state in MailState} else None
-
-
-def _title(campaign: Campaign, account: Account | None) -> str:
-    number = campaign.recipients
-    whom = account.name if account else f"{number:,} recipient{'' if number == 1 else 's'}"
-    return f"{CAMPAIGN_TITLES[campaign.kind]} to {whom}"
-
-
-def _tabs(campaign: Campaign, progress: CampaignProgress, path: str) -> tuple[StateTab, ...]:
-    """Return the lists that hold something, in the order in which an operator asks for them."""
-    counts = [(state, getattr(progress, state.value)) for state in MailState]
-    some = [
-        StateTab(
-            key=state.value,
-            label=MAIL_WORDS[state],
-            count=count,
-            url=address(path, state=state.value),
-        )
-        for state, count in counts
-        if count
-    ]
-    everybody = StateTab(key="", label="All recipients", count=progress.total, url=path)
-    refused = StateTab(
-        key=REFUSALS,
-        label="Could not be mailed",
-        count=campaign.cannot,
-        url=address(path, state=REFUSALS),
-    )
-    several = some if len(some) > 1 else []
-    return (everybody, *several, *([refused] if campaign.cannot else []))
-
-
 def _words() -> dict[str, Any]:
     return {
         "mail_words": MAIL_WORDS,
         "mail_colours": MAIL_COLOURS,
         "campaign_colours": CAMPAIGN_COLOURS,
-        "campaign_titles": CAMPAIGN_TITLES,
+        "left_out_badge": left_out_badge,
     }
 
 

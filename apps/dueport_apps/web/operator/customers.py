@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -27,14 +27,20 @@ from dueport_apps.web.operator.pages import (
     address,
     balances_as_of,
     chosen,
+    cursor,
+    may,
     see_other,
     show,
     show_rows,
-    wanted,
     wants_rows,
 )
 from dueport_apps.web.operator.selection import Badge, posted_selection
-from dueport_apps.web.operator.words import MAIL_COLOURS, MAIL_WORDS
+from dueport_apps.web.operator.words import (
+    MAIL_COLOURS,
+    MAIL_WORDS,
+    STATUS_WORDS,
+    fix_words,
+)
 from dueport_apps.web.people import operator_of, session_of
 from dueport_apps.web.templating import Column, Templates
 from dueport_core.errors import Invalid, NotFound
@@ -42,6 +48,7 @@ from dueport_core.invitations import InvitationState
 from dueport_ports import Clock
 
 PATH = CUSTOMERS
+DIRECTIONS = frozenset({"asc", "desc"})
 SORTS: frozenset[str] = frozenset(get_args(AccountSort))
 INVITATION_CHOICES: Mapping[str, str] = {
     "": "Any invitation",
@@ -63,6 +70,11 @@ SORT_WORDS: Mapping[str, str] = {
     "credits": "credits",
     "weighted_days": "weighted days overdue",
 }
+ACTIONS: Mapping[str, CampaignKind] = {
+    "invite": CampaignKind.INVITE,
+    "resend": CampaignKind.RESEND,
+    "remind": CampaignKind.NUDGE,
+}
 FIRST_RECIPIENTS = frozenset({"other", "additional"})
 """What the dialog of one customer may begin with, instead of the address on file."""
 _ASCENDING_FIRST = frozenset({"name", "account_no", "credits"})
@@ -79,7 +91,11 @@ class ListQuery:
         self.past_due = query.text("past_due") == "1"
         self.email_problem = query.text("email_problem") == "1"
         self.sort: AccountSort = query.choice("sort", SORTS, "priority")  # type: ignore[assignment]  # The choices are exactly the literal's.
-        direction = query.choice("dir", frozenset({"asc", "desc"}))
+        direction = query.choice("dir", DIRECTIONS)
+        # One field chooses both, where there are no headings to press.
+        wanted, _, turn = query.text("order").partition("-")
+        if wanted in SORTS and turn in DIRECTIONS:
+            self.sort, direction = cast(AccountSort, wanted), turn
         self.descending = (direction or self._first_direction(self.sort)) == "desc"
 
     @property
@@ -107,10 +123,39 @@ class ListQuery:
             "email_problem": "1" if self.email_problem else "",
         }
 
+    def action(self, number: int) -> tuple[str, str] | None:
+        """Return what can be done for everybody who is shown, and its words; None where there is
+        nothing to do by mail."""
+        if not number or self.email_problem or self.invitation == InvitationState.ACCEPTED.value:
+            return None
+        all_of_them = "this customer" if number == 1 else f"all {number:,} that match"
+        match self.invitation:
+            case InvitationState.PENDING.value:
+                return "remind", f"Remind {all_of_them}"
+            case InvitationState.EXPIRED.value:
+                return "resend", f"Send new link{'' if number == 1 else 's'} to {all_of_them}"
+            case _:
+                return "invite", f"Invite {all_of_them}" if self.is_filtered else "Invite all"
+
+    def orders(self) -> list[tuple[str, str]]:
+        """Return the orders that the list can have, as a choice with its words."""
+        choices = []
+        for sort in ("priority", "outstanding", "past_due", "current", "credits", "weighted_days"):
+            choices.append((f"{sort}-{self._first_direction(sort)}", SORT_WORDS[sort]))
+        choices.append(("name-asc", SORT_WORDS["name"]))
+        if self.order not in dict(choices):
+            choices.append((self.order, f"{SORT_WORDS[self.sort]}, {self.direction_words}"))
+        return choices
+
     @property
-    def resends(self) -> bool:
-        """Whether those who are shown need a new link rather than a first one."""
-        return self.invitation == InvitationState.EXPIRED.value
+    def direction_words(self) -> str:
+        if self.sort in ("name", "account_no"):
+            return "Z to A" if self.descending else "A to Z"
+        return "highest first" if self.descending else "lowest first"
+
+    @property
+    def order(self) -> str:
+        return f"{self.sort}-{self.direction}"
 
     @property
     def direction(self) -> str:
@@ -163,7 +208,7 @@ async def dashboard(
     """Show accounts by Collection Priority, or as the operator last looked at them."""
     remembered = RememberedQuery(request, settings, "customers")
     query = ListQuery(remembered)
-    after = wanted(request, "after", 400) or None
+    after = cursor(request)
     async with uow() as unit:
         rows, following = await unit.accounts.rows(
             query.filter, query.sort, query.descending, after, PAGE_ROWS
@@ -173,12 +218,12 @@ async def dashboard(
                 request,
                 templates,
                 "customers/rows",
-                may_invite="invite" in _permissions(request),
+                may_invite=may(request, "invite"),
                 **_list_context(query, rows, following, policies),
             )
         totals = await unit.accounts.totals(query.filter)
         freshness = await balances_as_of(unit, clock, policies)
-    may_invite = "invite" in _permissions(request)
+    may_invite = may(request, "invite")
     response = show(
         request,
         templates,
@@ -202,6 +247,7 @@ async def dashboard(
         ),
         invitation_choices=INVITATION_CHOICES,
         sort_words=SORT_WORDS,
+        action=query.action(totals.accounts),
         first_url=query.url() if after else "",
         never_read=freshness is None,
         **_list_context(query, rows, following, policies),
@@ -215,6 +261,8 @@ def _list_context(
 ) -> dict[str, Any]:
     return {
         "query": query,
+        "status_words": STATUS_WORDS,
+        "fix_words": fix_words,
         "rows": rows,
         "labels": policies.bounds.labels(),
         "more_url": query.url(after=following) if following else "",
@@ -233,14 +281,14 @@ async def detail(
 ) -> Response[Any]:
     """Show one account: figures, contacts, documents, invitation, logins, what happened."""
     tab = chosen(request, "tab", TABS) or "invoices"
-    after = wanted(request, "after", 400) or None
+    after = cursor(request)
     async with uow() as unit:
         view = await account_page(
             unit, account_no, tab, after, clock.now(), clock.today(), policies
         )
         freshness = await balances_as_of(unit, clock, policies)
     code = None
-    if policies.signup.enrolment_codes and "invite" in _permissions(request):
+    if policies.signup.enrolment_codes and may(request, "invite"):
         code = await enrolment_codes.of_account(account_no)
     return show(
         request,
@@ -249,6 +297,8 @@ async def detail(
         code=code,
         mail_words=MAIL_WORDS,
         mail_colours=MAIL_COLOURS,
+        status_words=STATUS_WORDS,
+        fix_words=fix_words,
         freshness=freshness,
         view=view,
         tabs=TABS,
@@ -256,7 +306,11 @@ async def detail(
     )
 
 
-@post("/operator/campaigns", guards=[operator_required("invite")])
+@post(
+    "/operator/campaigns",
+    guards=[operator_required("invite")],
+    opt={"page": "/operator/customers"},
+)
 async def act_on_selection(
     request: AnyRequest,
     draft_campaign: NamedDependency[DraftCampaign],
@@ -264,7 +318,7 @@ async def act_on_selection(
 ) -> Response[Any]:
     """Make a draft for those who are ticked, or for all who match, and open its dialog."""
     form = await request.form()
-    kind = CampaignKind.RESEND if form.get("action") == "resend" else CampaignKind.INVITE
+    kind = ACTIONS.get(str(form.get("action", "")), CampaignKind.INVITE)
     try:
         order = InviteOrder(
             kind=kind, selection=posted_selection(form), options=usual_options(policies)
@@ -306,11 +360,6 @@ def usual_options(policies: Policies) -> InviteOptions:
         second_check=usual.second_check if usual.delivery == "link" else None,
         language=usual.language,
     )
-
-
-def _permissions(request: AnyRequest) -> frozenset[str]:
-    principal = session_of(request).principal
-    return principal.permissions if principal else frozenset()
 
 
 def _selection_key(request: AnyRequest) -> str:

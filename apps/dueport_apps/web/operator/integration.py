@@ -1,8 +1,6 @@
 """Integration: what the ERP connector can do, how its runs went, and whether webhooks come in."""
 
-import csv
 import datetime
-import io
 from typing import Any
 
 import msgspec
@@ -11,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 from litestar.response import Response
 
+from dueport_apps.plugin_loader import PluginCatalog
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.records import StoredProblem, SyncRun
 from dueport_apps.usecases.request_sync import RequestSync, is_under_way
@@ -21,13 +20,13 @@ from dueport_apps.web.operator.pages import (
     AnyRequest,
     address,
     balances_as_of,
-    download,
     see_other,
     show,
     show_rows,
     wanted,
     wants_rows,
 )
+from dueport_apps.web.operator.spreadsheets import csv_file
 from dueport_apps.web.people import operator_of, session_of
 from dueport_apps.web.templating import Templates
 from dueport_core.errors import Conflict, NotFound
@@ -38,7 +37,6 @@ RUNS_SHOWN = 12
 RUNS_KEPT_IN_REACH = 500
 PROBLEM_ROWS = 100
 PROBLEMS_PER_READ = 1000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 GRADE_COLOURS = {"refused": "red", "warning": "amber", "ignored": "grey"}
 RUN_COLOURS = {"running": "amber", "done": "green", "failed": "red"}
@@ -77,6 +75,7 @@ async def overview(
     processors: NamedDependency[SkipValidation[Processors]],
     clock: NamedDependency[SkipValidation[Clock]],
     policies: NamedDependency[Policies],
+    catalog: NamedDependency[PluginCatalog],
 ) -> Response[Any]:
     """Show the ERP connector, its last runs and the processors' webhooks."""
     async with uow() as unit:
@@ -94,6 +93,7 @@ async def overview(
         "integration/overview",
         freshness=freshness,
         erp_name=erp.name,
+        title_of=catalog.title,
         capabilities=capability_words(erp.connector.capabilities()),
         runs=runs,
         run_colours=RUN_COLOURS,
@@ -125,6 +125,7 @@ async def run_detail(
     run_id: FromPath[str],
     templates: NamedDependency[Templates],
     uow: NamedDependency[UnitOfWorkFactory],
+    catalog: NamedDependency[PluginCatalog],
 ) -> Response[Any]:
     """Show one run with the rows that did not load as they stand."""
     text = wanted(request, "after", 19)
@@ -148,6 +149,7 @@ async def run_detail(
         templates,
         "integration/run",
         run=run,
+        title_of=catalog.title,
         run_colours=RUN_COLOURS,
         first_url=path if after else "",
         **context,
@@ -168,24 +170,23 @@ async def problems_csv(
             found += page
             if len(page) < PROBLEMS_PER_READ:
                 break
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow(("grade", "entity", "source", "line", "column", "value", "reason", "proposal"))
-    for stored in found:
-        problem = stored.problem
-        table.writerow(
+    return csv_file(
+        f"problems-{run_id}.csv",
+        ("grade", "entity", "source", "line", "column", "value", "reason", "proposal"),
+        (
             (
-                problem.grade.value,
-                stored.entity,
-                _plain(problem.source),
-                problem.line,
-                _plain(problem.column),
-                _plain(problem.value),
-                _plain(problem.reason),
-                _plain(problem.proposal),
+                one.problem.grade.value,
+                one.entity,
+                one.problem.source,
+                one.problem.line,
+                one.problem.column,
+                one.problem.value,
+                one.problem.reason,
+                one.problem.proposal,
             )
-        )
-    return download(written.getvalue().encode("utf-8-sig"), "text/csv", f"problems-{run_id}.csv")
+            for one in found
+        ),
+    )
 
 
 async def find_run(uow: UnitOfWork, run_id: str) -> SyncRun:
@@ -220,8 +221,3 @@ def capability_words(can: ErpCapabilities) -> list[str]:
     if not can.journal_entries:
         sentences.append("Does not take journal entries; fees are booked in the ERP by a person.")
     return sentences
-
-
-def _plain(text: str) -> str:
-    """Keep a spreadsheet from taking what somebody else wrote for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -19,7 +19,14 @@ from dueport_apps.usecases.campaigns import (
     StartCampaign,
     order_of,
 )
-from dueport_apps.usecases.invite_records import Campaign, CampaignState, InviteOptions
+from dueport_apps.usecases.invite_records import (
+    Campaign,
+    CampaignState,
+    InviteOptions,
+    InviteRecipient,
+    Selection,
+)
+from dueport_apps.usecases.plan_invitations import InviteOrder
 from dueport_apps.usecases.preview_invitation import PreviewInvitation
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.http.forms import bind, typed
@@ -34,12 +41,26 @@ from dueport_apps.web.operator.invite_form import (
     form_of,
 )
 from dueport_apps.web.operator.invite_view import (
+    DETOURS,
     DialogBuilder,
     InviteDialog,
     preview_one,
+    preview_parts,
+)
+from dueport_apps.web.operator.pages import (
+    AnyRequest,
+    see_other,
+    show,
+    show_rows,
+    wanted,
+    wants_rows,
+)
+from dueport_apps.web.operator.rehearsed_lists import (
+    LIST_NAMES,
+    Excerpt,
+    numbers_of,
     rehearsed,
 )
-from dueport_apps.web.operator.pages import AnyRequest, see_other, show, show_rows, wanted
 from dueport_apps.web.operator.spreadsheets import csv_file
 from dueport_apps.web.operator.words import DELIVERY_WORDS, LANGUAGE_WORDS
 from dueport_apps.web.people import operator_of, session_of
@@ -47,6 +68,8 @@ from dueport_apps.web.templating import Templates
 from dueport_core.errors import Conflict, Invalid, NotFound
 
 NEW_LISTS = "You changed something. These are the new lists: look at them and press Send again."
+ONE_ADDRESS = "All these mails go to one address. Tick that this is meant, or choose another way."
+NOTHING_THERE = "Nobody of this selection needs that any more."
 ADDRESS_HINT = "Type the address that gets the mail; then you see here what would be sent."
 
 
@@ -58,19 +81,23 @@ async def dialog(
     uow: NamedDependency[UnitOfWorkFactory],
     dialogs: NamedDependency[DialogBuilder],
 ) -> Response[Any]:
-    """Show a draft with its rehearsal; one that was started has a page of its own."""
+    """Show a draft with its rehearsal, or further rows of one of its lists; a campaign that was
+    started has a page of its own."""
     first = wanted(request, "to")
     campaign = await _campaign(uow, campaign_id)
     if campaign.state is not CampaignState.DRAFT:
         return see_other(campaign_path(campaign_id))
+    excerpt = _excerpt(wanted(request, "list"), wanted(request, "skip", 8))
+    if wants_rows(request) and excerpt.name is not None:
+        rows = await dialogs.further(campaign, excerpt.name, excerpt.skip)
+        return show_rows(request, templates, "invite/people", list=rows)
     asks = first in ("other", "additional")
     begin = {**msgspec.to_builtins(form_of(campaign.options)), "recipient": first}
     view = await dialogs.build(
         campaign,
         form=begin if asks else None,
         hint=ADDRESS_HINT if asks else "",
-        open=wanted(request, "list"),
-        whole=wanted(request, "whole"),
+        excerpt=excerpt,
         preview_of=wanted(request, "preview"),
     )
     return _page(request, templates, view)
@@ -107,8 +134,9 @@ async def change(
         errors=errors,
         message=message,
         hint=hint,
-        open=str(posted.get("_list", "")),
+        excerpt=_excerpt(str(posted.get("_list", ""))),
         preview_of=str(posted.get("_preview", "")),
+        one_address=str(posted.get("_one_address", "")),
     )
     status = 422 if errors else 409 if message else 200
     if wants_fragment(request):
@@ -142,6 +170,11 @@ async def send(
         if await _change(posted, campaign, draft_campaign):
             session_of(request).flash(NEW_LISTS, "info")
             return see_other(edit_path(campaign_id))
+        if _to_one_address(campaign) and posted.get("_one_address") != campaign.options.address:
+            view = await dialogs.build(campaign)
+            if view.rehearsal is not None and view.rehearsal.shared:
+                asked = msgspec.structs.replace(view, message=ONE_ADDRESS)
+                return _page(request, templates, asked, status=422)
         await start_campaign(campaign_id, operator_of(request))
         return see_other(campaign_path(campaign_id))
     except Invalid as error:
@@ -161,6 +194,39 @@ async def send(
     return _page(request, templates, view, status=422 if errors else 409)
 
 
+@post("/operator/campaigns/{campaign_id:str}/instead", guards=[operator_required("invite")])
+async def instead(
+    request: AnyRequest,
+    campaign_id: FromPath[str],
+    uow: NamedDependency[UnitOfWorkFactory],
+    rehearse_invitations: NamedDependency[RehearseInvitations],
+    draft_campaign: NamedDependency[DraftCampaign],
+) -> Response[Any]:
+    """Make a draft of another kind for those whom this one leaves out, and open its dialog."""
+    posted = await request.form()
+    campaign = await _campaign(uow, campaign_id)
+    session = session_of(request)
+    wanted_kinds = {kind.value: kind for kind in DETOURS[campaign.kind]}
+    kind = wanted_kinds.get(str(posted.get("_instead", "")))
+    try:
+        if kind is None:
+            raise Invalid(NOTHING_THERE)
+        reasons = DETOURS[campaign.kind][kind]
+        numbers = await numbers_of(rehearse_invitations, campaign, reasons)
+        if not numbers:
+            raise Invalid(NOTHING_THERE)
+        order = InviteOrder(
+            kind=kind,
+            selection=Selection(account_nos=numbers),
+            options=_options_anew(campaign),
+        )
+        draft = await draft_campaign(order, operator_of(request))
+    except (Invalid, NotFound) as error:
+        session.flash(error.message, "warning")
+        return see_other(edit_path(campaign_id))
+    return see_other(edit_path(draft.campaign_id))
+
+
 @post("/operator/campaigns/{campaign_id:str}/test", guards=[operator_required("invite")])
 async def send_test(
     request: AnyRequest,
@@ -177,10 +243,11 @@ async def send_test(
     own = session.principal.email if session.principal else ""
     campaign = await _campaign(uow, campaign_id)
     try:
-        await _change(posted, campaign, draft_campaign)
+        changed = await _change(posted, campaign, draft_campaign)
         campaign = await _campaign(uow, campaign_id)
+        number, email = preview_parts(str(posted.get("_preview", "")))
         await preview_invitation.send_test(
-            order_of(campaign), own, operator_of(request), str(posted.get("_preview", ""))
+            order_of(campaign), own, operator_of(request), number, "" if changed else email
         )
     except (Invalid, Conflict, NotFound) as error:
         fields = error.fields if isinstance(error, Invalid) else {}
@@ -204,7 +271,9 @@ async def mail(
 ) -> Response[str]:
     """Show one customer's mail as its recipient would see it, for the frame of the dialog."""
     campaign = await _campaign(uow, campaign_id)
-    found = await preview_one(preview_invitation, campaign, wanted(request, "account"))
+    found = await preview_one(
+        preview_invitation, campaign, wanted(request, "account"), wanted(request, "to", 320)
+    )
     if found is None:
         raise NotFound("There is no mail to show.")
     be_framed(request)
@@ -224,12 +293,12 @@ async def rehearsal_csv(
     campaign = await _campaign(uow, campaign_id)
     plan = await rehearse_invitations(order_of(campaign))
     only = wanted(request, "list")
-    lists = rehearsed(plan, campaign.kind)
+    lists = rehearsed(plan, campaign)
     return csv_file(
         f"rehearsal-{only or 'all'}.csv",
         ("list", "account", "name", "e-mail", "state", "fix in ERP", "reason"),
         (
-            (title, row.account_no, row.account_name, row.email, row.state, row.field, row.words)
+            (title, row.account_no, row.account_name, row.email, row.state, row.field, row.reason)
             for name, title, rows in lists
             if only in ("", name)
             for row in rows
@@ -253,6 +322,12 @@ async def _change(posted: FormMultiDict, campaign: Campaign, draft: DraftCampaig
     return True
 
 
+def _excerpt(name: str, skip: str = "") -> Excerpt:
+    """Return which rows a query asks for; what makes no sense asks for the first ones."""
+    rows = int(skip) if skip.isascii() and skip.isdigit() else 0
+    return Excerpt(name=LIST_NAMES.get(name), skip=rows)
+
+
 def _has_fields(posted: FormMultiDict) -> bool:
     return any(not name.startswith("_") for name in posted)
 
@@ -268,6 +343,25 @@ def _typed(posted: FormMultiDict, campaign: Campaign) -> dict[str, object]:
         return present
     cleared = {"confirm_declined": False, "second_check": None}
     return {**present, **cleared, **typed(posted, InviteForm)}
+
+
+def _to_one_address(campaign: Campaign) -> bool:
+    """Whether several customers' mails may go to an address that was typed."""
+    selection = campaign.selection
+    several = selection.matching is not None or len(selection.account_nos) > 1
+    return several and campaign.options.recipient is InviteRecipient.OTHER
+
+
+def _options_anew(campaign: Campaign) -> InviteOptions:
+    """Return the options for a draft of another kind: it begins with the addresses on file."""
+    return msgspec.structs.replace(
+        campaign.options,
+        recipient=InviteRecipient.PRIMARY,
+        address="",
+        additional_login=False,
+        confirm_declined=False,
+        pending_days=0,
+    )
 
 
 def _conflict(error: Conflict, campaign: Campaign) -> str:

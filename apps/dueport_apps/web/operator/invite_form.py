@@ -12,18 +12,14 @@ from dueport_apps.usecases.invite_records import (
 )
 from dueport_apps.usecases.records import Language
 from dueport_apps.web.operator.words import SOURCE_WORDS
-from dueport_ports import UsernameSource
+from dueport_ports import SECOND_CHECKS, UsernameSource
 
 Recipient = Literal["primary", "contacts", "other", "additional"]
 
 USERNAME_CHOICES = [(source.value, words) for source, words in SOURCE_WORDS.items()]
 CHECK_CHOICES = [
     ("", "Nothing else"),
-    *[
-        (source.value, words)
-        for source, words in SOURCE_WORDS.items()
-        if source not in (UsernameSource.EMAIL, UsernameSource.RANDOM)
-    ],
+    *[(source.value, SOURCE_WORDS[source]) for source in SECOND_CHECKS],
 ]
 
 

@@ -1,14 +1,18 @@
 """What the invite dialog shows: how to invite, who would get it, and the mail itself."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from litestar.di import NamedDependency
 
 from dueport_apps.usecases.campaigns import RehearseInvitations, order_of
-from dueport_apps.usecases.invite_records import Campaign, CampaignKind, Selection
-from dueport_apps.usecases.plan_invitations import Plan
+from dueport_apps.usecases.invite_records import (
+    Campaign,
+    CampaignKind,
+    InviteRecipient,
+    LeftOutKind,
+    Selection,
+)
 from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.preview_invitation import InvitationPreview, PreviewInvitation
 from dueport_apps.usecases.records import AccountFilter
@@ -16,15 +20,18 @@ from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.operator.campaign_paths import account_path, campaign_path, edit_path
 from dueport_apps.web.operator.invite_form import InviteForm, form_of
 from dueport_apps.web.operator.pages import address
-from dueport_apps.web.operator.words import SOURCE_WORDS
+from dueport_apps.web.operator.rehearsed_lists import (
+    NAME_TAKEN,
+    Excerpt,
+    ListName,
+    Lists,
+    RehearsedList,
+    read_further,
+    read_lists,
+)
 from dueport_core.errors import Invalid, NotFound
-from dueport_core.invitations import InvitationState
 
-LIST_ROWS = 50
-LIST_ROWS_MAX = 2_000
-"""More than so many rows are a file, not a page."""
-
-ListName = Literal["will", "cannot", "already"]
+ALL_FROM_THE_BEGINNING = Excerpt()
 
 NOUNS: Mapping[CampaignKind, tuple[str, str]] = {
     CampaignKind.INVITE: ("invitation", "invitations"),
@@ -33,26 +40,29 @@ NOUNS: Mapping[CampaignKind, tuple[str, str]] = {
 }
 
 
-class RehearsedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One customer in one of the three lists."""
+DETOURS: Mapping[CampaignKind, Mapping[CampaignKind, frozenset[LeftOutKind]]] = {
+    CampaignKind.INVITE: {
+        CampaignKind.NUDGE: frozenset({LeftOutKind.PENDING}),
+        CampaignKind.RESEND: frozenset({LeftOutKind.EXPIRED}),
+    },
+    CampaignKind.RESEND: {
+        CampaignKind.NUDGE: frozenset({LeftOutKind.PENDING}),
+        CampaignKind.INVITE: frozenset({LeftOutKind.NEVER_INVITED, LeftOutKind.REVOKED}),
+    },
+    CampaignKind.NUDGE: {
+        CampaignKind.RESEND: frozenset({LeftOutKind.EXPIRED, LeftOutKind.MAIL_NOT_ARRIVED}),
+        CampaignKind.INVITE: frozenset({LeftOutKind.NEVER_INVITED, LeftOutKind.REVOKED}),
+    },
+}
+"""What those want instead who are left out of a campaign: which kind, and whom it is for."""
 
-    account_no: str
-    account_name: str
-    email: str
+
+class Detour(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the selected customers need another kind of mail than the one that is asked for."""
+
+    kind: CampaignKind
     words: str
-    state: str = ""
-    """The badge of those who are in already."""
-    field: str = ""
-    """What has to be mended, of those who cannot be mailed."""
-
-
-class RehearsedList(msgspec.Struct, frozen=True, kw_only=True):
-    name: ListName
-    title: str
-    total: int
-    rows: tuple[RehearsedRow, ...]
-    all_url: str
-    """Where the whole list is shown; empty where it is, or would be too long for a page."""
+    label: str
 
 
 class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,9 +72,17 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
     open: ListName
     customers: int
     mails: int
+    summary: str
     send_label: str
+    detours: tuple[Detour, ...]
+    names_taken: bool
+    """Somebody cannot have the user name that was chosen, because it is taken."""
+    shared: str
+    """The one address that mails for several customers would go to, or empty."""
     preview: InvitationPreview | None
+    preview_key: str
     preview_choices: tuple[tuple[str, str], ...]
+    """Key and label of each mail that can be looked at."""
     mail_url: str
 
 
@@ -78,6 +96,8 @@ class InviteDialog(msgspec.Struct, frozen=True, kw_only=True):
     """Why the last press did nothing, or empty."""
     hint: str
     """What to fill in before there is anything to rehearse, or empty."""
+    one_address: str
+    """The address that was confirmed to get the mails of several customers."""
     who: str
     title: str
     back_url: str
@@ -121,28 +141,30 @@ class DialogBuilder:
         errors: Mapping[str, str] | None = None,
         message: str = "",
         hint: str = "",
-        open: str = "",
-        whole: str = "",
+        excerpt: Excerpt = ALL_FROM_THE_BEGINNING,
         preview_of: str = "",
+        one_address: str = "",
     ) -> InviteDialog:
         """Return the dialog. Fields that were typed wrongly stay as they are, beside what is wrong;
         then there is nothing to rehearse."""
-        plan: Plan | None = None
+        lists: Lists | None = None
         errors = dict(errors or {})
         if not errors and not hint:
             try:
-                plan = await self._rehearse(order_of(campaign))
+                lists = await read_lists(
+                    self._rehearse, campaign, excerpt, preview_parts(preview_of)
+                )
             except Invalid as error:
                 errors = error.fields or {"": error.message}
             except NotFound as error:
                 message = message or error.message
         rehearsal = (
-            None if plan is None else await self._rehearsal(campaign, plan, open, whole, preview_of)
+            None
+            if lists is None
+            else await self._rehearsal(campaign, lists, excerpt.name, preview_of)
         )
         one, is_known = await self._only_account(campaign.selection)
-        declined = plan is not None and any(
-            row.state is InvitationState.DECLINED for row in plan.already
-        )
+        declined = lists is not None and lists.declined
         return InviteDialog(
             campaign=campaign,
             path=campaign_path(campaign.campaign_id),
@@ -150,6 +172,7 @@ class DialogBuilder:
             errors=errors,
             message=message,
             hint=hint,
+            one_address=one_address,
             who=_who(campaign.selection, one, rehearsal),
             title=_title(campaign.kind, one, rehearsal),
             back_url=account_path(campaign.selection.account_nos[0])
@@ -162,46 +185,51 @@ class DialogBuilder:
         )
 
     async def _rehearsal(
-        self, campaign: Campaign, plan: Plan, open: str, whole: str, preview_of: str
+        self, campaign: Campaign, found: Lists, open: ListName | None, preview_of: str
     ) -> Rehearsal:
-        lists = tuple(
-            _list(name, title, rows, campaign.campaign_id, whole)
-            for name, title, rows in rehearsed(plan, campaign.kind)
-        )
         preview: InvitationPreview | None = None
-        numbers = {mail.account.account_no for mail in plan.will}
-        if plan.will:
-            wanted = preview_of if preview_of in numbers else plan.will[0].account.account_no
-            preview = await preview_one(self._preview, campaign, wanted)
+        if found.will:
+            number, _, email = found.will[0]
+            wanted = preview_parts(preview_of) if found.chosen else (number, email)
+            preview = await preview_one(self._preview, campaign, *wanted)
         choices = {
-            mail.account.account_no: f"{mail.account.name} ({mail.account.account_no})"
-            for mail in plan.will[:LIST_ROWS]
+            f"{number} {email}": f"{name} ({number}), {email}" for number, name, email in found.will
         }
+        key = ""
         if preview is not None:
-            choices.setdefault(preview.account_no, f"{preview.account_name} ({preview.account_no})")
-        first: ListName = next((one.name for one in lists if one.total), "will")
-        full: dict[str, ListName] = {one.name: one.name for one in lists if one.total}
+            key = f"{preview.account_no} {preview.to_address}"
+            number = preview.account_no
+            choices.setdefault(key, f"{preview.account_name} ({number}), {preview.to_address}")
+        full = [one.name for one in found.lists if one.total]
         single, several = NOUNS[campaign.kind]
-        mails = len(plan.will)
+        mails = next(one.total for one in found.lists if one.name == "will")
+        options = campaign.options
+        to_one = options.recipient is InviteRecipient.OTHER and found.mailed > 1
         return Rehearsal(
-            lists=lists,
-            open=full.get(whole or open, first),
-            customers=len(
-                numbers
-                | {one.account_no for one in plan.cannot}
-                | {one.account_no for one in plan.already}
-            ),
+            lists=found.lists,
+            open=open if open in full else next(iter(full), "will"),
+            customers=found.customers,
             mails=mails,
-            send_label=f"Send {mails:,} {single if mails == 1 else several}",
+            summary=_summary(found),
+            send_label=f"Send {mails:,} {single if mails == 1 else several}" if mails else "Send",
+            detours=tuple(_detours(campaign.kind, found)),
+            names_taken=any(found.kinds.get(kind) for kind in NAME_TAKEN),
+            shared=options.address if to_one else "",
             preview=preview,
+            preview_key=key,
             preview_choices=tuple(choices.items()),
             mail_url=address(
                 f"{edit_path(campaign.campaign_id)}/mail",
                 account=preview.account_no if preview else "",
+                to=preview.to_address if preview else "",
                 # The browser must not show an earlier mail again when the options have changed.
                 v=f"{hash(campaign.options) & 0xFFFFFFFF:x}",
             ),
         )
+
+    async def further(self, campaign: Campaign, name: ListName, skip: int) -> RehearsedList:
+        """Return further rows of one list; raises Invalid or NotFound as the rehearsal does."""
+        return await read_further(self._rehearse, campaign, name, skip)
 
     async def _only_account(self, selection: Selection) -> tuple[str, bool]:
         """Return the name of the one customer that this is about, or nothing, and whether somebody
@@ -220,7 +248,11 @@ class DialogBuilder:
         again = campaign.kind is not CampaignKind.INVITE
         several = self._policies.logins.per_customer == "many"
         first = (
-            ("primary", "Where it went before", "An address that the ERP has changed is replaced.")
+            (
+                "primary",
+                "Same address",
+                "Or the new one, where the address has changed in the ERP.",
+            )
             if again
             else ("primary", "Primary e-mail", "The address on file in the ERP.")
         )
@@ -239,86 +271,67 @@ class DialogBuilder:
                 (
                     "additional",
                     "One more person, at another address",
-                    "Also where somebody is invited or registered already.",
+                    "Those who are invited or registered already stay so.",
                 )
             )
         return tuple(choices)
 
 
 async def preview_one(
-    preview: PreviewInvitation, campaign: Campaign, account_no: str
+    preview: PreviewInvitation, campaign: Campaign, account_no: str, email: str = ""
 ) -> InvitationPreview | None:
-    """Return the mail to one of the selected customers, or None where they would get none."""
+    """Return the mail to one of the selected customers, with an address to that contact of theirs,
+    or None where they would get none."""
     order = order_of(campaign)
     only = msgspec.structs.replace(
         order.selection, account_nos=(account_no,), matching=None, excluded=()
     )
     try:
-        return await preview(msgspec.structs.replace(order, selection=only), account_no)
+        return await preview(msgspec.structs.replace(order, selection=only), account_no, email)
     except Invalid:
         return None
 
 
-def rehearsed(
-    plan: Plan, kind: CampaignKind
-) -> tuple[tuple[ListName, str, tuple[RehearsedRow, ...]], ...]:
-    """Return the three lists by name and title."""
-    done = {
-        CampaignKind.INVITE: "Already invited or registered",
-        CampaignKind.RESEND: "Need no new link",
-        CampaignKind.NUDGE: "Need no reminder",
-    }[kind]
-    will = tuple(
-        RehearsedRow(
-            account_no=mail.account.account_no,
-            account_name=mail.account.name,
-            email=mail.email,
-            words=f"User name {mail.username}" if mail.username else "",
-        )
-        for mail in plan.will
-    )
-    cannot = tuple(
-        RehearsedRow(
-            account_no=one.account_no,
-            account_name=one.account_name,
-            email=one.email,
-            words=one.reason,
-            field=FIELD_WORDS.get(one.field, one.field.replace("_", " ").capitalize()),
-        )
-        for one in plan.cannot
-    )
-    already = tuple(
-        RehearsedRow(
-            account_no=one.account_no,
-            account_name=one.account_name,
-            email=one.email,
-            words=one.words,
-            state=one.state.value,
-        )
-        for one in plan.already
-    )
-    return (
-        ("will", "Will get it", will),
-        ("cannot", "Cannot", cannot),
-        ("already", done, already),
-    )
+def preview_parts(key: str) -> tuple[str, str]:
+    """Return the account number and the address that a key of the preview's choices stands for."""
+    number, _, email = key.rpartition(" ")
+    return number, email
 
 
-FIELD_WORDS: Mapping[str, str] = {source.value: words for source, words in SOURCE_WORDS.items()}
+def _detours(kind: CampaignKind, found: Lists) -> Iterator[Detour]:
+    for instead, kinds in DETOURS[kind].items():
+        number = sum(found.kinds.get(one, 0) for one in kinds)
+        if not number:
+            continue
+        one = number == 1
+        words = {
+            CampaignKind.NUDGE: f"{number:,} {'has' if one else 'have'} a link that works.",
+            CampaignKind.RESEND: f"{number:,} {'needs' if one else 'need'} a new link.",
+            CampaignKind.INVITE: f"{number:,} {'is' if one else 'are'} not invited.",
+        }[instead]
+        label = {
+            CampaignKind.NUDGE: "Remind",
+            CampaignKind.RESEND: "Send a new link to",
+            CampaignKind.INVITE: "Invite",
+        }[instead]
+        yield Detour(kind=instead, words=words, label=f"{label} {'this one' if one else 'them'}")
 
 
-def _list(
-    name: ListName, title: str, rows: Sequence[RehearsedRow], campaign_id: str, whole: str
-) -> RehearsedList:
-    longest = LIST_ROWS_MAX if whole == name else LIST_ROWS
-    offers = LIST_ROWS < len(rows) <= LIST_ROWS_MAX and whole != name
-    return RehearsedList(
-        name=name,
-        title=title,
-        total=len(rows),
-        rows=tuple(rows[:longest]),
-        all_url=address(edit_path(campaign_id), whole=name) if offers else "",
-    )
+def _summary(found: Lists) -> str:
+    """Say in customers and mails what would happen."""
+    mails, _, already = (one.total for one in found.lists)
+    who = f"{found.mailed:,} {'customer' if found.mailed == 1 else 'customers'}"
+    parts = []
+    if mails:
+        several = f"{mails:,} mails to {who}"
+        parts.append(several if mails != found.mailed else f"{who} will get it")
+    if found.mailed_not:
+        noun = "customer" if found.mailed_not == 1 else "customers"
+        parts.append(f"{found.mailed_not:,} {noun} cannot")
+    if already:
+        title = found.lists[2].title
+        parts.append(f"{already:,} {title[:1].lower()}{title[1:]}")
+    return "; ".join(parts) + "." if parts else ""
 
 
 def _as_typed(form: InviteForm) -> dict[str, object]:
@@ -345,6 +358,9 @@ def _who(selection: Selection, one: str, rehearsal: Rehearsal | None) -> str:
     if one:
         return f"Account {selection.account_nos[0]}"
     if selection.matching is None:
+        if rehearsal is not None:
+            # The title says how many.
+            return ""
         number = len(selection.account_nos)
         return f"{number:,} selected customer{'' if number == 1 else 's'}"
     words = filter_words(selection.matching)

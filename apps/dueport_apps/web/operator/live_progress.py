@@ -7,6 +7,7 @@ a sign of life in between, so that a connection that has gone is noticed.
 
 import asyncio
 import contextlib
+import datetime
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,9 +15,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import msgspec
 import structlog
 
-from dueport_apps.usecases.invite_records import Campaign, CampaignProgress, CampaignState
-from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
+from dueport_apps.usecases.invite_records import (
+    Campaign,
+    CampaignProgress,
+    CampaignState,
+    NextTry,
+)
+from dueport_apps.usecases.mail_progress import TRIES_MAX
+from dueport_apps.usecases.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from dueport_core.errors import DueportError
+from dueport_ports import Clock
 
 EVERY_S = 1.0
 ALIVE_EVERY_S = 15.0
@@ -35,6 +43,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     progress: CampaignProgress
     per_minute: int = 0
     """How fast mails leave at present; 0 while that is not known."""
+    next_try: NextTry | None = None
+    """Where nothing moves because every mail that is left waits for another try."""
 
     @property
     def is_over(self) -> bool:
@@ -43,15 +53,28 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
         return self.campaign.state in OVER and not waits
 
     @property
+    def mark(self) -> str:
+        """What has changed when the lists have: by it a page notices that its own are of before."""
+        counts: tuple[int, ...] = msgspec.structs.astuple(self.progress)
+        waits_until = int(self.next_try.due_at.timestamp()) if self.next_try else 0
+        return "-".join(str(number) for number in (*counts, waits_until))
+
+    @property
+    def try_words(self) -> str:
+        """Which try the next one is; nothing where the server could not be asked at all."""
+        tries = self.next_try.tries if self.next_try else 0
+        return f"try {tries + 1} of {TRIES_MAX}" if tries else ""
+
+    @property
     def seconds_left(self) -> int:
         """How long the rest takes at the present speed; 0 where nobody can say."""
         waits = self.progress.queued + self.progress.sending
-        if self.campaign.state is not CampaignState.SENDING or not self.per_minute:
+        if self.campaign.state is not CampaignState.SENDING or not self.per_minute or self.next_try:
             return 0
         return -(-waits * 60 // self.per_minute)
 
 
-Look = Callable[[str], Awaitable[tuple[Campaign, CampaignProgress]]]
+Look = Callable[[str], Awaitable[Picture]]
 
 
 class ProgressBoard:
@@ -114,10 +137,9 @@ class ProgressBoard:
         speed = _Speed(self._clock)
         try:
             while True:
-                campaign, progress = await look(campaign_id)
-                picture = Picture(
-                    campaign=campaign, progress=progress, per_minute=speed.after(progress.finished)
-                )
+                seen = await look(campaign_id)
+                per_minute = speed.after(seen.progress.finished)
+                picture = msgspec.structs.replace(seen, per_minute=per_minute)
                 channel.publish(picture)
                 if picture.is_over:
                     return
@@ -188,12 +210,21 @@ class _Speed:
         return round((finished - before) * 60 / (now - since))
 
 
-def look_at(uow: UnitOfWorkFactory) -> Look:
-    """Return the look at one campaign: two short statements."""
+def look_at(uow: UnitOfWorkFactory, clock: Clock) -> Look:
+    """Return the look at one campaign: a few short statements."""
 
-    async def look(campaign_id: str) -> tuple[Campaign, CampaignProgress]:
+    async def look(campaign_id: str) -> Picture:
         async with uow() as unit:
             campaign = await unit.campaigns.get(campaign_id)
-            return campaign, await unit.campaigns.progress(campaign_id)
+            return await picture_of(unit, campaign, clock.now())
 
     return look
+
+
+async def picture_of(uow: UnitOfWork, campaign: Campaign, now: datetime.datetime) -> Picture:
+    """Return a campaign as it stands now, without its speed."""
+    progress = await uow.campaigns.progress(campaign.campaign_id)
+    next_try = None
+    if campaign.state is CampaignState.SENDING and progress.queued and not progress.sending:
+        next_try = await uow.campaigns.next_try(campaign.campaign_id, now)
+    return Picture(campaign=campaign, progress=progress, next_try=next_try)

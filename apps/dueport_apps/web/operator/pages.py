@@ -12,6 +12,7 @@ from dueport_apps.usecases.policies import Policies
 from dueport_apps.usecases.sync_erp import freshness
 from dueport_apps.usecases.unit_of_work import UnitOfWork
 from dueport_apps.web.http.settings import Portal
+from dueport_apps.web.people import session_of
 from dueport_apps.web.templating import Freshness, Templates
 from dueport_ports import Clock
 
@@ -69,6 +70,17 @@ def wanted(request: AnyRequest, name: str, longest: int = 200) -> str:
     """Return one part of the query as text; what a person typed, so without control characters."""
     text = str(request.query_params.get(name, ""))[:longest]
     return "".join(letter for letter in text if letter.isprintable()).strip()
+
+
+def cursor(request: AnyRequest) -> str | None:
+    """Return after which row a list goes on; None for its beginning."""
+    return wanted(request, "after", 400) or None
+
+
+def may(request: AnyRequest, permission: str) -> bool:
+    """Whether whoever is signed in has this permission: what they cannot do is not offered."""
+    principal = session_of(request).principal
+    return principal is not None and permission in principal.permissions
 
 
 def chosen(request: AnyRequest, name: str, choices: Mapping[str, object]) -> str:

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 from litestar.response import Response
 
+from dueport_apps.plugin_loader import PluginCatalog
 from dueport_apps.settings import Settings
 from dueport_apps.usecases.payment_records import (
     MandateRecord,
@@ -28,11 +29,11 @@ from dueport_apps.web.operator.pages import (
     PAGE_ROWS,
     AnyRequest,
     address,
+    cursor,
     download,
     see_other,
     show,
     show_rows,
-    wanted,
     wants_rows,
 )
 from dueport_apps.web.operator.words import KIND_WORDS, METHOD_WORDS, STAGE_WORDS
@@ -123,7 +124,7 @@ async def incoming(
     """List payments, newest first."""
     remembered = RememberedQuery(request, settings, "payments")
     query = ListQuery(remembered)
-    after = wanted(request, "after", 400) or None
+    after = cursor(request)
     async with uow() as unit:
         rows, following = await unit.payments.rows(query.filter, after, PAGE_ROWS)
     context: dict[str, Any] = {
@@ -154,6 +155,7 @@ async def detail(
     payment_id: FromPath[str],
     templates: NamedDependency[Templates],
     uow: NamedDependency[UnitOfWorkFactory],
+    catalog: NamedDependency[PluginCatalog],
 ) -> Response[Any]:
     """Show one payment: amounts, stages, attempts, authorization."""
     async with uow() as unit:
@@ -168,6 +170,7 @@ async def detail(
         methods=METHOD_WORDS,
         kinds=KIND_WORDS,
         stages=STAGE_WORDS,
+        title_of=catalog.title,
     )
 
 

@@ -19,7 +19,7 @@ from dueport_apps.usecases.api_keys import (
 from dueport_apps.usecases.records import Permission
 from dueport_apps.usecases.unit_of_work import UnitOfWorkFactory
 from dueport_apps.web.http.forms import bind
-from dueport_apps.web.http.guards import operator_required, step_up_required
+from dueport_apps.web.http.guards import StepUpNeeded, operator_required, step_up_required
 from dueport_apps.web.operator.pages import (
     AnyRequest,
     address,
@@ -37,6 +37,8 @@ from dueport_core.errors import Forbidden, Invalid
 AUDIT_PATH = "/operator/audit"
 AUDIT_PAGE_ROWS = 100
 KEYS_PATH = "/operator/api-keys"
+BEGUN = "api_key_begun"
+"""What a person filled in for a new key, kept with the session while a code is asked for."""
 PERMISSION_WORDS = {
     Permission.VIEW: "See everything",
     Permission.INVITE: "Invite customers",
@@ -120,13 +122,23 @@ async def api_keys(
     templates: NamedDependency[Templates],
     uow: NamedDependency[UnitOfWorkFactory],
 ) -> Response[Any]:
-    """List the keys and offer a new one."""
-    return await _keys_page(request, templates, uow)
+    """List the keys and offer a new one, filled in as it was before a code was asked for."""
+    session = session_of(request)
+    begun = session.data.get(BEGUN, {})
+    if begun:
+        await session.save({name: kept for name, kept in session.data.items() if name != BEGUN})
+    return await _keys_page(
+        request,
+        templates,
+        uow,
+        name=begun.get("name", ""),
+        ticked=frozenset(begun.get("permissions", ())),
+    )
 
 
 @post(
     "/operator/api-keys",
-    guards=[operator_required("administer"), step_up_required],
+    guards=[operator_required("administer")],
     opt={"page": "/operator/api-keys"},
 )
 async def issue_key(
@@ -135,17 +147,18 @@ async def issue_key(
     uow: NamedDependency[UnitOfWorkFactory],
     issue_api_key: NamedDependency[IssueApiKey],
 ) -> Response[Any]:
-    """Issue a key and show it with this very answer, because it is stored nowhere."""
+    """Issue a key and show it with this very answer, because it is stored nowhere.
+
+    A fresh code is asked for only once the form is whole, and what was filled in is kept for the
+    way back.
+    """
     posted = await request.form()
     try:
         form = bind(posted, KeyForm)
-        issued = await issue_api_key(
-            IssueApiKeyCommand(
-                name=form.name,
-                permissions=frozenset(form.permissions),
-                by=operator_of(request),
-            )
+        command = IssueApiKeyCommand(
+            name=form.name, permissions=frozenset(form.permissions), by=operator_of(request)
         )
+        issue_api_key.check(command)
     except (Invalid, Forbidden) as error:
         errors = error.fields if isinstance(error, Invalid) else {"": error.message}
         return await _keys_page(
@@ -156,7 +169,12 @@ async def issue_key(
             name=str(posted.get("name", "")),
             ticked=frozenset(str(one) for one in posted.getall("permissions", [])),
         )
-    return await _keys_page(request, templates, uow, issued=issued)
+    session = session_of(request)
+    if not session.stepped_up():
+        begun = {"name": form.name, "permissions": sorted(form.permissions)}
+        await session.save({**session.data, BEGUN: begun})
+        raise StepUpNeeded("Confirm who you are to continue.")
+    return await _keys_page(request, templates, uow, issued=await issue_api_key(command))
 
 
 @post(

@@ -1,5 +1,6 @@
 """Settlements: each payout proved to the cent, posted once per category, and resolved."""
 
+import functools
 import io
 import zipfile
 from typing import Any
@@ -9,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
+from dueport_apps.plugin_loader import PluginCatalog
 from dueport_apps.usecases.post_settlement import (
     MarkPosted,
     PostSettlement,
@@ -22,11 +24,11 @@ from dueport_apps.web.operator.pages import (
     PAGE_ROWS,
     AnyRequest,
     address,
+    cursor,
     download,
     see_other,
     show,
     show_rows,
-    wanted,
     wants_rows,
 )
 from dueport_apps.web.operator.settlement_view import settlement_page
@@ -53,13 +55,15 @@ async def payouts(
     request: AnyRequest,
     templates: NamedDependency[Templates],
     uow: NamedDependency[UnitOfWorkFactory],
+    catalog: NamedDependency[PluginCatalog],
 ) -> Response[Any]:
     """List payouts, newest first."""
-    after = wanted(request, "after", 400) or None
+    after = cursor(request)
     async with uow() as unit:
         rows, following = await unit.settlements.rows(after, PAGE_ROWS)
     context: dict[str, Any] = {
         "rows": rows,
+        "title_of": catalog.title,
         "categories": CATEGORY_WORDS,
         "colours": SETTLEMENT_COLOURS,
         "posting_colours": POSTING_COLOURS,
@@ -93,6 +97,7 @@ async def detail(
     settlement_id: FromPath[str],
     templates: NamedDependency[Templates],
     uow: NamedDependency[UnitOfWorkFactory],
+    catalog: NamedDependency[PluginCatalog],
 ) -> Response[Any]:
     """Show one payout: the proof, its lines, its posting, its journal."""
     async with uow() as unit:
@@ -108,7 +113,8 @@ async def detail(
         posting_colours=POSTING_COLOURS,
         posting_words=POSTING_WORDS,
         lines_words=LINE_WORDS,
-        ledger_words=ledger_words,
+        title_of=catalog.title,
+        ledger_words=functools.partial(ledger_words, title_of=catalog.title),
     )
 
 

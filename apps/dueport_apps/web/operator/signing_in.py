@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import get, post
+from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, SkipValidation
 from litestar.response import Response
@@ -12,7 +13,7 @@ from dueport_apps.settings import Settings
 from dueport_apps.usecases.sign_in import ConfirmSecondFactor, SignInCommand, SignInOperator
 from dueport_apps.web.http.forms import bind, typed
 from dueport_apps.web.http.guards import StepUpNeeded, level_required, operator_required
-from dueport_apps.web.http.redirects import safe_next
+from dueport_apps.web.http.redirects import safe_next, sign_in_url
 from dueport_apps.web.http.sessions import AuthLevel
 from dueport_apps.web.http.settings import Portal
 from dueport_apps.web.operator.list_memory import forget_lists
@@ -25,6 +26,35 @@ HOME = "/operator/customers"
 SIGN_IN = "/operator/sign-in"
 SECOND_FACTOR = "/operator/second-factor"
 CONFIRM = "/operator/confirm"
+
+
+class Purpose(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fresh code is asked for."""
+
+    path: str
+    """How the addresses of the pages begin that ask for it."""
+    why: str
+    then: str
+
+
+PURPOSES = (
+    Purpose(
+        path="/operator/settlements",
+        why="Posting and resolving write to the books",
+        then="post and resolve settlements",
+    ),
+    Purpose(
+        path="/operator/api-keys",
+        why="A program that has an API key acts without you, as far as the key allows",
+        then="issue and revoke API keys",
+    ),
+    Purpose(
+        path="/operator/enrolment-",
+        why="Whoever has a customer's enrollment code can register for that account",
+        then="download the codes and the letters",
+    ),
+    Purpose(path="", why="The next step is a sensitive one", then="go on without another code"),
+)
 
 
 class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +91,12 @@ def sign_in_page(
     )
 
 
-@post("/operator/sign-in", opt={"public": True})
+def _form_again(posted: FormMultiDict) -> str:
+    """Return the sign-in page, which leads on to where this form would have led."""
+    return sign_in_url(SIGN_IN, safe_next(str(posted.get("next", "")), ""))
+
+
+@post("/operator/sign-in", opt={"public": True, "page": _form_again})
 async def sign_in(
     request: AnyRequest,
     templates: NamedDependency[Templates],
@@ -123,7 +158,10 @@ async def second_factor(
     return see_other(wanted)
 
 
-@post("/operator/sign-out", opt={"public": True})
+@post(
+    "/operator/sign-out",
+    opt={"public": True, "page": SIGN_IN, "signed_out_words": "You are signed out."},
+)
 async def sign_out(
     request: AnyRequest, settings: NamedDependency[SkipValidation[Settings]]
 ) -> Response[Any]:
@@ -142,7 +180,16 @@ def confirm_page(
     request: AnyRequest, templates: NamedDependency[Templates], next: FromQuery[str] = ""
 ) -> Response[Any]:
     """Ask for a code before something sensitive."""
-    return show(request, templates, "confirm", errors={}, warning="", next=ours(next))
+    target = ours(next)
+    return show(
+        request,
+        templates,
+        "confirm",
+        errors={},
+        warning="",
+        next=target,
+        purpose=purpose_of(target),
+    )
 
 
 @post("/operator/confirm", guards=[operator_required()])
@@ -166,9 +213,10 @@ async def confirm(
             action="second_factor.confirmed",
         )
     except (Invalid, Forbidden, TooManyTries) as error:
-        return _again(request, templates, "confirm", error, next=wanted)
+        return _again(request, templates, "confirm", error, next=wanted, purpose=purpose_of(wanted))
     await session.rotate(stepped_up=True)
-    session.flash("Confirmed. For the next five minutes you can post and resolve.", "success")
+    then = purpose_of(wanted).then
+    session.flash(f"Confirmed. For the next five minutes you can {then}.", "success")
     return see_other(wanted)
 
 
@@ -178,6 +226,11 @@ def ask_for_code(request: AnyRequest, error: StepUpNeeded) -> Response[Any]:
     above = path.rsplit("/", 1)[0] if request.method == "POST" else path
     page = request.route_handler.opt.get("page", above)
     return see_other(address(CONFIRM, next=page))
+
+
+def purpose_of(page: str) -> Purpose:
+    """Return what a code is asked for before something on this page."""
+    return next(one for one in PURPOSES if page.startswith(one.path))
 
 
 def ours(wanted: str) -> str:

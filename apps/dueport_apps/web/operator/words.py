@@ -1,6 +1,6 @@
 """The words of the operator portal for what the code names by constants."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from dueport_apps.usecases.invite_records import (
@@ -8,6 +8,7 @@ from dueport_apps.usecases.invite_records import (
     CampaignState,
     InvitationEventKind,
     InviteRecipient,
+    LeftOutKind,
 )
 from dueport_apps.usecases.mail_records import MailState
 from dueport_apps.usecases.records import Language
@@ -169,8 +170,9 @@ EVENT_WORDS: Final[Mapping[InvitationEventKind, str]] = {
     "opened": "Link opened",
     "second_check_failed": "Wrong answer to the second check",
     "asked_again": "Customer asked for a new link",
-    "accepted": "Accepted: the customer registered",
+    "accepted": "Registered",
     "declined": "Declined by the customer",
+    "not_asked": "Sign-up link taken back: they had not asked for it",
     "expired": "Expired",
     "revoked": "Revoked",
     "bounced": "E-mail came back",
@@ -178,9 +180,54 @@ EVENT_WORDS: Final[Mapping[InvitationEventKind, str]] = {
     "access_restored": "Portal access restored",
 }
 
+FIELD_WORDS: Final[Mapping[str, str]] = {
+    source.value: words for source, words in SOURCE_WORDS.items()
+}
 
-def ledger_words(account: str) -> str:
+STATUS_WORDS: Final[Mapping[str, str]] = {
+    "inactive": "Inactive in ERP",
+    "hold": "On hold in ERP",
+    "disabled": "Disabled in ERP",
+    "closed": "Closed in ERP",
+}
+"""What the ERP says of customers whom the dealer does not simply trade with."""
+
+LEFT_OUT_BADGES: Final[Mapping[LeftOutKind, tuple[str, str]]] = {
+    LeftOutKind.ACCESS_OFF: ("Portal access disabled", "red"),
+    LeftOutKind.NEVER_INVITED: ("Not invited", "grey"),
+    LeftOutKind.USERNAME_SHARED: ("Username taken", "amber"),
+    LeftOutKind.USERNAME_TAKEN: ("Username taken", "amber"),
+    LeftOutKind.MAIL_NOT_ARRIVED: ("Mail did not arrive", "red"),
+}
+"""Badge and colour of those who cannot be mailed for another reason than a field of the ERP."""
+
+LEFT_OUT_WORDS: Final[Mapping[LeftOutKind, str]] = {
+    LeftOutKind.REGISTERED: "Somebody can sign in already",
+    LeftOutKind.PENDING: "Has a working link",
+    LeftOutKind.DECLINED: "Did not want to register",
+    LeftOutKind.EXPIRED: "The link has run out",
+    LeftOutKind.REVOKED: "Was taken back",
+    LeftOutKind.MAIL_WAITING: "The mail has not left yet",
+}
+"""Why somebody needs no mail, beside a badge that names the state."""
+
+
+def left_out_badge(kind: LeftOutKind, field: str = "") -> tuple[str, str]:
+    """Return the words and the colour of the badge of somebody who cannot be mailed."""
+    if kind in LEFT_OUT_BADGES:
+        return LEFT_OUT_BADGES[kind]
+    return fix_words(field), "amber"
+
+
+def fix_words(field: str = "") -> str:
+    """Say that something has to be mended in the ERP, and which field where one is known."""
+    if not field:
+        return "Fix in ERP"
+    return f"Fix in ERP: {FIELD_WORDS.get(field, field.replace('_', ' ').capitalize())}"
+
+
+def ledger_words(account: str, title_of: Callable[[str], str] = str) -> str:
     """Name a ledger account for people; every processor has a clearing account of its own."""
     if account.startswith("clearing:"):
-        return f"Clearing, {account.removeprefix('clearing:')}"
+        return f"Clearing, {title_of(account.removeprefix('clearing:'))}"
     return LEDGER_WORDS.get(account, account)

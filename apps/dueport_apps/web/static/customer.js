@@ -18,18 +18,57 @@
     line.classList.toggle("dp-strength-good", good);
   }
 
+  /*
+   * What makes a long password a short one, judged as the server judges it (dueport_core.passwords):
+   * few different characters, one part over and over, and rows of letters or keys. The server knows
+   * more, such as names and stolen passwords, so nothing here says that a password is good.
+   */
+  const VARIETY = 5;
+  const ROUND = ["abcdefghijklmnopqrstuvwxyz".repeat(12), "0123456789".repeat(28)];
+  const ROWS = [...ROUND, "qwertyuiop", "asdfghjkl", "zxcvbnm"];
+
+  function repeats(letters, least) {
+    for (let length = 1; length < least && length * 2 <= letters.length; length += 1) {
+      if (letters.every((letter, at) => at < length || letter === letters[at - length])) return true;
+    }
+    return false;
+  }
+
+  function isRun(letters) {
+    if (letters.every((letter) => letter === letters[0])) return true;
+    const there = letters.join("");
+    const back = letters.slice().reverse().join("");
+    return ROWS.some((row) => row.includes(there) || row.includes(back));
+  }
+
+  function pieces(letters) {
+    let number = 0;
+    for (let start = 0; start < letters.length; number += 1) {
+      let end = start + 1;
+      while (end < letters.length && isRun(letters.slice(start, end + 1))) end += 1;
+      start = end - start < 3 ? start + 1 : end;
+    }
+    return number;
+  }
+
+  function weakness(value, least) {
+    const visible = Array.from(value).filter((letter) => !/[\p{Z}\p{Cc}\p{Cf}]/u.test(letter));
+    if (new Set(visible).size < VARIETY) return `Use at least ${VARIETY} different characters`;
+    const letters = Array.from(value.toLowerCase());
+    if (repeats(letters, least)) return "This repeats itself";
+    if (pieces(letters) < VARIETY) return "Letters or digits in a row are easy to guess";
+    return "";
+  }
+
   function count(input) {
     const least = Number(input.dataset.least);
     const length = Array.from(input.value).length;
-    const kinds = new Set(input.value).size;
-    const enough = length >= least;
     const missing = least - length;
-    let words = `${missing} more character${missing === 1 ? "" : "s"} needed`;
-    if (enough && kinds < 5) words = "Long enough, but it repeats itself";
-    else if (enough && length < least + 4) words = "Long enough";
-    else if (enough) words = "Long and strong";
-    const value = enough ? 50 + Math.min(50, (length - least + 1) * 10) : (50 * length) / least;
-    show(input, words, kinds < 5 ? Math.min(value, 40) : value, enough && kinds >= 5);
+    const weak = missing > 0 ? "" : weakness(input.value, least);
+    let words = weak || "Long enough";
+    if (missing > 0) words = `${missing} more character${missing === 1 ? "" : "s"} needed`;
+    const value = missing > 0 ? (50 * length) / least : weak ? 40 : 100;
+    show(input, words, value, missing <= 0 && !weak);
   }
 
   function compare(again) {

@@ -9,6 +9,9 @@
   const root = document.documentElement;
   root.classList.add("dp-script");
 
+  // A refused form is the answer to a post. Without this, Back would want to post it once more.
+  history.replaceState(history.state, "", location.href);
+
   const within = (selector, scope = document) => Array.from(scope.querySelectorAll(selector));
   const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
 

@@ -25,6 +25,9 @@
   const shown = { filters: JSON.parse(list.dataset.filters), total: Number(list.dataset.matching) };
   const words = form.querySelector("[data-selected-words]");
   const note = form.querySelector("[data-selected-note]");
+  const elsewhereWords = form.querySelector("[data-selected-elsewhere]");
+  const review = form.querySelector("[data-review-selection]");
+  const dialog = document.getElementById("review");
   const matching = form.querySelector("[data-select-matching]");
   const status = document.querySelector("[data-selected-status]");
   let selection = read();
@@ -79,10 +82,16 @@
     return selection.filters ? !(no in selection.excluded) : no in selection.picked;
   }
 
-  function set(no, on) {
+  function set(no, on, name = "") {
     const group = selection.filters ? selection.excluded : selection.picked;
     if (on === Boolean(selection.filters)) delete group[no];
-    else group[no] = 1;
+    else group[no] = name || nameOf(no);
+  }
+
+  // The names are kept too, so that the selection can be looked through without asking anybody.
+  function nameOf(no) {
+    const box = within('input[name="account_no"]', list).find((one) => one.value === no);
+    return box ? box.closest("tr").querySelector("th a").textContent.trim() : no;
   }
 
   function draw(announce) {
@@ -101,14 +110,19 @@
     const some = count();
     const said = `${number.format(some)} selected`;
     words.textContent = said;
+    const hidden = Math.max(0, some - on);
+    elsewhereWords.hidden = hidden === 0;
+    elsewhereWords.textContent = `${number.format(hidden)} not shown`;
+    review.hidden = hidden === 0 && !selection.filters;
     form.hidden = some === 0;
     matching.hidden = Boolean(selection.filters) || shown.total <= some;
     note.hidden = !elsewhere;
-    note.textContent = elsewhere ? "These are of another list. Clear to tick customers of this one." : "";
+    note.textContent = elsewhere ? "These are of another list. Clear the selection to tick customers of this one." : "";
     within("button[type=submit]", form).forEach((button) => {
       button.disabled = some === 0;
     });
-    if (announce && status) status.textContent = elsewhere ? `${said}. ${note.textContent}` : said;
+    const unseen = hidden ? `${said}, ${elsewhereWords.textContent}` : said;
+    if (announce && status) status.textContent = elsewhere ? `${unseen}. ${note.textContent}` : unseen;
   }
 
   function changed() {
@@ -132,6 +146,44 @@
     changed();
     words.scrollIntoView({ block: "nearest" });
   });
+
+  // Ticked customers by name; of "all that match", the list itself and those that were unticked.
+  review.addEventListener("click", () => {
+    const whole = Boolean(selection.filters);
+    const group = whole ? selection.excluded : selection.picked;
+    const title = dialog.querySelector("h2");
+    const lead = dialog.querySelector("p");
+    title.textContent = whole ? "All that match" : "Selected customers";
+    lead.replaceChildren(whole ? "Everybody on this list, but those below: " : "Untick whom you do not mean.");
+    if (whole) {
+      const link = document.createElement("a");
+      const query = new URLSearchParams(Object.entries(selection.filters).filter((one) => one[1]));
+      link.href = `${location.pathname}?${query.size ? query : "all=1"}`;
+      link.textContent = "show the list";
+      lead.append(link);
+    }
+    const rows = Object.entries(group).map(([no, name]) => {
+      const row = document.createElement("li");
+      const label = document.createElement("label");
+      const box = document.createElement("input");
+      label.className = "form-check";
+      Object.assign(box, { type: "checkbox", className: "form-check-input", checked: !whole });
+      box.addEventListener("change", () => {
+        set(no, box.checked, name);
+        changed();
+      });
+      const said = document.createElement("span");
+      said.className = "form-check-label";
+      said.textContent = name === no || name === 1 ? no : `${name} (${no})`;
+      label.append(box, said);
+      row.append(label);
+      return row;
+    });
+    dialog.querySelector("[data-review-list]").replaceChildren(...rows);
+    dialog.showModal();
+  });
+
+  dialog.querySelector("[data-review-done]").addEventListener("click", () => dialog.close());
 
   form.querySelector("[data-clear-selection]").addEventListener("click", () => {
     selection = nothing();
