@@ -85,8 +85,10 @@ class AnnouncementLetter:
         self._mails = mails
 
     def mail(self, facts: AnnouncementMail, language: str = "") -> RenderedMail:
-        """Return subject, text and HTML for the dealer's own mailer."""
-        return self._mails.render_message(facts, language)
+        """Return subject, text and HTML for the dealer's own mailer, which breaks lines itself."""
+        mail = self._mails.render_message(facts, language)
+        text = self._mails.render_text(facts.TEMPLATE, facts, language).text
+        return msgspec.structs.replace(mail, text=text)
 
     def page(
         self,
