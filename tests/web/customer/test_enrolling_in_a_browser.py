@@ -75,7 +75,7 @@ async def test_the_three_steps(
     await page.get_by_text("Link my company").click()
     await fill(page, first)
     await expect(page.locator("#error-code")).to_contain_text("not the code in the newest mail")
-    await expect(code).to_be_focused()
+    await expect(page.get_by_role("alert")).to_be_focused()
     assert await fits(page, width)
     await fill(page, second)
     await expect(page.get_by_role("heading", name="Outstanding")).to_be_visible()

@@ -136,6 +136,7 @@ async def test_without_scripts_all_but_the_processors_form_works(
     await expect(page.get_by_label("Pay INV-1")).to_be_checked()
     await page.get_by_role("button", name="Pay selected").click()
     await page.get_by_role("button", name="Card").click()
+    await expect(page.get_by_role("button", name="Choose another method")).to_be_visible()
     # The test's way to switch scripts off leaves the content of <noscript> unread.
     assert "This form needs JavaScript." in await page.content()
     await page.get_by_role("button", name="Choose another method").click()

@@ -88,6 +88,8 @@ async def test_the_keyboard_alone_switches_the_account(
     await page.get_by_label("Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Outstanding")).to_be_visible()
+    # The page is there before its script is, which makes the arrow keys work.
+    await page.wait_for_load_state()
     menu = page.locator("details.dp-switcher")
     await menu.locator("summary").focus()
     await page.keyboard.press("ArrowDown")
