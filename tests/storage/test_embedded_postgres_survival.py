@@ -182,6 +182,7 @@ def test_an_end_without_stop_takes_the_database_along(
 ) -> None:
     application, _ = start_application()
     process_id = postmaster_id(data_folder)
+    assert is_alive(process_id)
     application.send_signal(signal.SIGTERM)
     until_blocking(lambda: not is_alive(process_id), "the server ends")
 
